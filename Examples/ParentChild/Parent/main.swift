@@ -1,0 +1,71 @@
+// The parent. It starts two children, talks to one after the other, and sees how each ends.
+
+import Fork
+import Glibc
+
+struct Rectangle: Codable {
+    var width: Double
+    var height: Double
+}
+
+struct Area: Codable {
+    var area: Double
+}
+
+func say(_ text: String) {
+    print("[Parent] \(text)")
+    // Parent and children write to one output; this keeps the lines in the order in which things happen.
+    fflush(nil)
+}
+
+/// A child with a name, and its answers one by one.
+struct Partner {
+    let name: String
+    let child: ChildProcess
+    var answers: MessageSequence.AsyncIterator
+
+    init(name: String) throws {
+        say("starts the \(name) child")
+        self.name = name
+        child = try ChildProcess.fork(path: Process.executableDirectory + "/child")
+        child.onError { say("error: \($0)") }
+        answers = child.messages.makeAsyncIterator()
+    }
+
+    mutating func ask(_ text: String) async throws {
+        say("to the \(name) child: \(text)")
+        try await child.send(text)
+        if let answer = await answers.next() { say("its answer: \(answer)") }
+    }
+
+    /// Any Codable value can be a message, in both directions.
+    mutating func ask(_ rectangle: Rectangle) async throws {
+        say("to the \(name) child: \(rectangle)")
+        try await child.send(rectangle)
+        if let answer = try await answers.next()?.decode(Area.self) { say("its answer: \(answer)") }
+    }
+
+    func end() async {
+        child.disconnect()
+        say("the \(name) child has \(await child.exit)")
+    }
+}
+
+do {
+    var first = try Partner(name: "first")
+    try await first.ask("Hello")
+    var second = try Partner(name: "second")
+    try await second.ask("Hello")
+
+    try await first.ask("How are you?")
+    try await second.ask("And you?")
+
+    try await first.ask(Rectangle(width: 3, height: 1.5))
+    try await second.ask(Rectangle(width: 6, height: 7))
+
+    await first.end()
+    await second.end()
+} catch {
+    say("failed: \(error)")
+    exit(1)
+}

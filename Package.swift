@@ -1,0 +1,49 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let collections: [Target.Dependency] = [
+    .product(name: "DequeModule", package: "swift-collections"),
+    .product(name: "HeapModule", package: "swift-collections"),
+]
+let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "swift-fork",
+    products: [
+        .library(name: "Fork", targets: ["Fork"]),
+        .executable(name: "parent", targets: ["ParentChildParent"]),
+        .executable(name: "child", targets: ["ParentChildChild"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .target(name: "Reactor", dependencies: ["CLinux", system] + collections),
+        .systemLibrary(
+            name: "CJSON", pkgConfig: "json-c",
+            providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]
+        ),
+        .target(name: "JSONCodec", dependencies: ["CJSON", ordered]),
+        .target(name: "Wire", dependencies: ["JSONCodec"]),
+        .target(name: "Messaging", dependencies: ["Reactor", "Wire", "JSONCodec", "CLinux", system] + collections),
+        .target(name: "Fork", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", system] + collections),
+        .executableTarget(
+            name: "ParentChildParent", dependencies: ["Fork", "ParentChildChild"], path: "Examples/ParentChild/Parent"),
+        .executableTarget(
+            name: "ParentChildChild", dependencies: ["Fork"], path: "Examples/ParentChild/Child"),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor"]),
+    ]
+)
+
+for target in package.targets where target.type != .system && target.name != "CLinux" {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}

@@ -1,0 +1,87 @@
+internal import Messaging
+internal import Reactor
+
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+/// The child's end of the channel that its parent made. There is one in a process at most.
+final class ChildSide: Sendable {
+    /// Made at the first use of `Process`.
+    static let current: Result<ChildSide, ForkError> = Result { () throws(ForkError) in try connect() }
+
+    /// How long the end of the program waits for its messages to leave.
+    private static let exitFlushTime = Duration.seconds(5)
+
+    let channel: Channel
+    let hub: EventHub
+    private let closed = Gate()
+
+    private init(channel: Channel) {
+        self.channel = channel
+        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false)
+    }
+
+    private static func connect() throws(ForkError) -> ChildSide {
+        guard let number = ChildSpawner.inheritedChannel() else {
+            throw ForkError(
+                .notForked,
+                """
+                This program has no parent to talk to: it was started by itself. \
+                Start it from another program with ChildProcess.fork(path:)
+                """)
+        }
+        guard let descriptor = CInt(number), descriptor > 2, System.isUnixStream(descriptor) else {
+            throw ForkError(
+                .notForked,
+                """
+                The variable \(ChildSpawner.channelVariable) is '\(number)', which is not the descriptor of a Unix stream \
+                socket; start this program with ChildProcess.fork(path:)
+                """)
+        }
+        do {
+            let loop = try EventLoop(named: "fork-child")
+            let channel = try Channel(
+                socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), adoptsPeerLimit: true)
+            let side = ChildSide(channel: channel)
+            try channel.start(delegate: side)
+            atexit { try? ChildSide.current.get().channel.flush(within: ChildSide.exitFlushTime) }
+            return side
+        } catch {
+            throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
+        }
+    }
+
+    func serve() {
+        let loop = channel.loop
+        if loop.drive(until: { hub.isFinished && channel.isClosed }) {
+            closed.open()
+        } else if !loop.isCurrent {
+            closed.wait()
+        }
+    }
+}
+
+extension ChildSide: ChannelDelegate {
+    func channelReceived(_ message: InboundMessage) {
+        hub.received(Message(inbound: message))
+    }
+
+    func channelFailed(_ error: ChannelError) {
+        hub.failed(ForkError(error))
+    }
+
+    func channelExhausted() {
+        hub.exhausted()
+    }
+
+    func channelDelivered() {
+        hub.delivered()
+    }
+}
+
+extension ChildSide: EventSource {
+    func ensureDriven() {
+        try? channel.loop.ensureDriven()
+    }
+}

@@ -1,0 +1,51 @@
+extension Process {
+    /// Calls the handler with each message of the parent, in ``serve()``.
+    ///
+    /// Nothing is read before the first handler or sequence is there, so none is missed. What a handler throws becomes an
+    /// error event. In a program that nobody forked the handler is never called.
+    @discardableResult
+    public static func onMessage(_ handler: @escaping @Sendable (Message) throws -> Void) -> Subscription {
+        handle(.message) { event in
+            if case .message(let message) = event { try handler(message) }
+        }
+    }
+
+    /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event.
+    @discardableResult
+    public static func onMessage<Value: Decodable & SendableMetatype>(
+        of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void
+    ) -> Subscription {
+        onMessage { try handler($0.decode(type)) }
+    }
+
+    /// Calls the handler when something goes wrong: a message that can't be read, a handler that threw, a parent that
+    /// breaks the protocol. The first sixteen errors that nobody was there to hear are kept for the first handler.
+    @discardableResult
+    public static func onError(_ handler: @escaping @Sendable (ForkError) -> Void) -> Subscription {
+        handle(.error) { event in
+            if case .error(let error) = event { handler(error) }
+        }
+    }
+
+    /// Calls the handler when the channel has closed, also because the parent is gone, after the last message.
+    @discardableResult
+    public static func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
+        handle(.disconnect) { _ in try handler() }
+    }
+
+    /// The parent's messages, until it disconnects. A consumer that is slow slows the parent. Iterating starts a thread
+    /// for the channel, unless ``serve()`` is running on one.
+    public static var messages: MessageSequence { MessageSequence(source: try? ChildSide.current.get()) }
+
+    /// The parent's messages as values of one type, until it disconnects.
+    public static func messages<Value: Decodable>(of type: Value.Type) -> DecodedMessageSequence<Value> {
+        DecodedMessageSequence(messages: messages)
+    }
+
+    private static func handle(
+        _ interest: EventHub.Interest, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
+    ) -> Subscription {
+        guard let side = try? ChildSide.current.get() else { return Subscription { _ in } }
+        return side.hub.handle(interest, handler)
+    }
+}

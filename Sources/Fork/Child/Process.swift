@@ -1,0 +1,46 @@
+internal import Messaging
+internal import Reactor
+
+/// This program as the child of a parent that forked it.
+///
+/// The counterpart of ``ChildProcess``: handlers are called by ``serve()`` on the thread that calls it. A program that no
+/// parent forked can use all of it too: nothing arrives, `serve()` returns at once, and `send` throws.
+///
+/// The name is that of Foundation's class, with which it lives in one file: no member of one is a member of the other.
+public enum Process {
+    /// Whether a parent forked this program and gave it a channel.
+    public static var isForked: Bool { (try? ChildSide.current.get()) != nil }
+
+    /// Whether messages can be sent: there is a parent, and neither side has disconnected.
+    public static var isConnected: Bool { (try? ChildSide.current.get())?.channel.closing == nil && isForked }
+
+    /// The directory in which this program's executable lies, without a slash at its end.
+    ///
+    /// Programs that are built together lie together: a parent finds its child at
+    /// `Process.executableDirectory + "/child"`.
+    public static var executableDirectory: String {
+        guard let path = System.executablePath(), let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Calls the handlers on this thread until the channel has closed: the parent has disconnected or is gone, or this
+    /// program has disconnected and the parent has taken note of it.
+    ///
+    /// Returns at once in a program that nobody forked, and in a handler. Where another thread serves already, it waits
+    /// until that is done.
+    public static func serve() {
+        (try? ChildSide.current.get())?.serve()
+    }
+
+    /// Waits until the channel has closed, while handlers are called on a thread of their own.
+    public static func serve() async {
+        guard let side = try? ChildSide.current.get() else { return }
+        _ = await EventBuffer<Never>(side, .disconnect, until: .disconnect) { _ in nil }.next()
+    }
+
+    /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent has
+    /// on its way. Again is harmless.
+    public static func disconnect() {
+        (try? ChildSide.current.get())?.channel.close()
+    }
+}

@@ -1,0 +1,68 @@
+internal import Messaging
+internal import Reactor
+internal import SystemPackage
+
+extension ChildProcess {
+    /// Starts a program as a child with a channel to it.
+    ///
+    /// The child finds descriptors 0, 1, 2 and its channel, an empty signal mask, default signal dispositions, and nothing
+    /// else of this program. It need not be written in Swift: `Protocols/` says how the channel works.
+    ///
+    /// - Parameters:
+    ///   - path: the program. It is not searched for in `PATH`; a relative path starts at this program's working
+    ///     directory, also where ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
+    ///   - arguments: what follows the program's name.
+    ///   - options: environment, working directory, standard streams, limits.
+    /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used and
+    ///   why. No process, descriptor or thread is left then.
+    public static func fork(
+        path: String, arguments: [String] = [], options: Options = Options()
+    ) throws -> ChildProcess {
+        try options.check()
+        let program = try Program(path: path, arguments: arguments, options: options)
+        do {
+            return try launch(program, options)
+        } catch let errno as Errno {
+            throw ForkError(.launchFailed, "Could not start '\(path)': \(program.explain(errno))", errno: errno)
+        }
+    }
+
+    private static func launch(_ program: borrowing Program, _ options: Options) throws -> ChildProcess {
+        let loop = try options.eventLoop ?? EventLoop.sharedOrNew()
+        try loop.ensureDriven()
+        let child = try System.socketPair().split { ours, theirs in
+            let channel = try Channel(socket: ours, loop: loop, limits: options.limits)
+            let process = try ChildSpawner.spawn(program.request(channel: theirs, options))
+            return ChildProcess(process, channel: channel)
+        }
+        do {
+            try child.start()
+        } catch {
+            child.discard()
+            throw error
+        }
+        if options.eventLoop == nil { EventLoop.share(loop) }
+        return child
+    }
+}
+
+extension ChildProcess.Options {
+    fileprivate var limits: ChannelLimits {
+        ChannelLimits(messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit)
+    }
+
+    fileprivate func check() throws {
+        if maximumMessageSize < 1024 || maximumMessageSize > Int(Int32.max) {
+            throw ForkError(
+                .invalidArgument, "The option maximumMessageSize is \(maximumMessageSize); it must be 1024 to \(Int32.max)")
+        }
+        if highWaterMark < 1 || queueLimit < highWaterMark {
+            throw ForkError(
+                .invalidArgument,
+                """
+                The option highWaterMark is \(highWaterMark) and queueLimit \(queueLimit); \
+                the first must be at least 1 and the second no smaller than the first
+                """)
+        }
+    }
+}

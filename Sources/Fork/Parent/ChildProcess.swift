@@ -1,0 +1,166 @@
+package import Messaging
+public import Reactor
+internal import Synchronization
+internal import SystemPackage
+
+/// A program that this one has started, and the channel to it.
+///
+/// Start one with ``fork(path:arguments:options:)``. Messages that the child sends are read as soon as something takes
+/// them: a handler (``onMessage(_:)``), or a sequence that is iterated (``messages``, ``events``). All handlers of a child
+/// run one at a time on its loop. Every method is safe to call from any thread.
+///
+/// A child goes on whether or not its `ChildProcess` is kept: attached handlers are called to the end, and its process is
+/// reaped. It is not ended together with this program, but hears of that as a disconnect; a child that only serves ends
+/// then by itself.
+public final class ChildProcess: Sendable {
+    /// The child's process number. Another process can have it once the child has ended; ``kill(_:)`` is never misled.
+    public let pid: Int32
+
+    let channel: Channel
+    let hub: EventHub
+    private let process: Mutex<ProcessState>
+
+    private struct ProcessState: ~Copyable {
+        /// A pidfd, until the process has been reaped.
+        var handle: Descriptor?
+        var watch: EventLoop.Watch?
+        var exitStatus: ExitStatus?
+        var waiters: [CheckedContinuation<ExitStatus, Never>] = []
+    }
+
+    init(_ spawned: consuming SpawnedProcess, channel: Channel) {
+        pid = spawned.pid
+        self.channel = channel
+        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: true)
+        process = Mutex(ProcessState(handle: spawned.takeHandle()))
+    }
+
+    /// Begins to watch the channel and the process.
+    func start() throws(Errno) {
+        try channel.start(delegate: self)
+        let isWatched = try process.withLock { process throws(Errno) -> Bool in
+            guard let handle = process.handle?.rawValue else { return false }
+            // Under the lock: the process may have ended, and the loop is quick.
+            process.watch = try channel.loop.watch(handle) { _ in self.mayHaveEnded() }
+            return true
+        }
+        if !isWatched { channel.loop.execute { self.ended(.unknown) } }
+    }
+
+    /// Ends a child that could not be watched.
+    func discard() {
+        process.withLock { process in
+            guard let handle = process.handle?.rawValue else { return }
+            try? System.signalProcess(handle, Signal.kill.rawValue)
+            System.waitUntilReaped(handle)
+        }
+        channel.discard()
+    }
+
+    // MARK: The end of the process
+
+    private func mayHaveEnded() {
+        let status = process.withLock { process -> ExitStatus? in
+            guard let handle = process.handle?.rawValue else { return nil }
+            do throws(Errno) {
+                return try System.reap(handle)
+            } catch {
+                // ECHILD: something else in this program has waited for it.
+                return .unknown
+            }
+        }
+        if let status { ended(status) }
+    }
+
+    private func ended(_ status: ExitStatus) {
+        let (watch, waiters) = process.withLock { process in
+            process.exitStatus = status
+            defer {
+                process.watch = nil
+                process.waiters = []
+            }
+            return (process.watch, process.waiters)
+        }
+        if let watch { channel.loop.unwatch(watch) }
+        process.withLock { $0.handle = nil }
+        for waiter in waiters { waiter.resume(returning: status) }
+        channel.peerProcessEnded()
+        hub.exited(status)
+    }
+
+    // MARK: State
+
+    /// Whether messages can be sent: neither side has disconnected, and the child has not ended.
+    public var isConnected: Bool { channel.closing == nil }
+
+    /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.
+    public var exitStatus: ExitStatus? { process.withLock { $0.exitStatus } }
+
+    /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to be
+    /// handled.
+    public var exit: ExitStatus {
+        get async {
+            await withCheckedContinuation { continuation in
+                let status = process.withLock { process -> ExitStatus? in
+                    if process.exitStatus == nil { process.waiters.append(continuation) }
+                    return process.exitStatus
+                }
+                if let status { continuation.resume(returning: status) }
+            }
+        }
+    }
+
+    // MARK: Ending it
+
+    /// Sends a signal to the child. Never reaches another process that was given the same number later.
+    ///
+    /// - Returns: whether the child was there to get it.
+    @discardableResult
+    public func kill(_ signal: Signal = .terminate) -> Bool {
+        process.withLock { process in
+            guard let handle = process.handle?.rawValue else { return false }
+            do throws(Errno) {
+                try System.signalProcess(handle, signal.rawValue)
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+
+    /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the child has
+    /// on its way. The disconnect event comes when the child has closed its side too, as `Process.serve()` does by itself.
+    ///
+    /// The child is not ended. Again is harmless.
+    public func disconnect() {
+        channel.close()
+    }
+}
+
+extension ChildProcess: ChannelDelegate {
+    package func channelReceived(_ message: InboundMessage) {
+        hub.received(Message(inbound: message))
+    }
+
+    package func channelFailed(_ error: ChannelError) {
+        hub.failed(ForkError(error))
+    }
+
+    package func channelExhausted() {
+        hub.exhausted()
+    }
+
+    package func channelDelivered() {
+        hub.delivered()
+    }
+}
+
+extension ChildProcess: EventSource {
+    func ensureDriven() {
+        // It has been since the fork; a loop of its own is driven as long as somebody refers to it.
+    }
+}
+
+extension ChildProcess: CustomStringConvertible {
+    public var description: String { "child process \(pid)" }
+}

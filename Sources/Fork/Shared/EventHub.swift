@@ -1,0 +1,178 @@
+internal import Messaging
+internal import Reactor
+
+/// Who hears of what, and in which order.
+///
+/// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls.
+final class EventHub: @unchecked Sendable {
+    // All variables are touched only on the loop.
+    private let loop: EventLoop
+    private let channel: Channel
+    private var entries: [Entry] = []
+    private var lifecycle: Lifecycle
+    /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
+    private var unheardErrors: [ForkError] = []
+    private static let unheardErrorLimit = 16
+
+    struct Interest: OptionSet {
+        let rawValue: UInt8
+        static let spawn = Interest(rawValue: 1)
+        static let message = Interest(rawValue: 2)
+        static let error = Interest(rawValue: 4)
+        static let disconnect = Interest(rawValue: 8)
+        static let exit = Interest(rawValue: 16)
+        static let close = Interest(rawValue: 32)
+        static let all: Interest = [.spawn, .message, .error, .disconnect, .exit, .close]
+    }
+
+    /// Hears an event; true where it can take no more messages for now.
+    typealias Sink = @Sendable (ChildProcess.Event) -> Bool
+
+    private struct Entry {
+        let subscription: Subscription
+        let interest: Interest
+        let sink: Sink
+        /// How many of the terminal events it has passed.
+        var passedTerminals = 0
+        var isSaturated = false
+    }
+
+    init(loop: EventLoop, channel: Channel, hasProcess: Bool) {
+        self.loop = loop
+        self.channel = channel
+        lifecycle = Lifecycle(hasProcess: hasProcess)
+    }
+
+    // MARK: From any thread
+
+    func subscribe(_ interest: Interest, _ sink: @escaping Sink) -> Subscription {
+        let subscription = Subscription { [weak self] subscription in
+            guard let self else { return }
+            loop.execute { self.detach(subscription) }
+        }
+        loop.execute { self.attach(Entry(subscription: subscription, interest: interest, sink: sink)) }
+        return subscription
+    }
+
+    /// Attaches a handler of one kind of event; what it throws becomes an error event.
+    func handle(
+        _ interest: Interest, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
+    ) -> Subscription {
+        subscribe(interest) { [weak self] event in
+            do {
+                try handler(event)
+            } catch {
+                self?.failed(ForkError(.handlerFailed, "A handler threw: \(error)", cause: error))
+            }
+            return false
+        }
+    }
+
+    /// A sink that was saturated can take messages again.
+    func resume(_ subscription: Subscription) {
+        loop.execute { self.setSaturated(false, subscription) }
+    }
+
+    // MARK: On the loop
+
+    private var hasConsumer: Bool {
+        entries.contains { $0.interest.contains(.message) && !$0.subscription.isCancelled }
+    }
+
+    /// All that will ever happen has happened, and everybody has been told.
+    var isFinished: Bool {
+        !lifecycle.terminalEvents(hasConsumer: hasConsumer).isEmpty
+    }
+
+    func received(_ message: Message) {
+        tell(.message, .message(message))
+    }
+
+    func failed(_ error: ForkError) {
+        if !tell(.error, .error(error)), unheardErrors.count < Self.unheardErrorLimit { unheardErrors.append(error) }
+    }
+
+    func exhausted() {
+        lifecycle.isExhausted = true
+        tellTerminals()
+    }
+
+    func delivered() {
+        lifecycle.isExhausted = true
+        lifecycle.isDelivered = true
+        tellTerminals()
+    }
+
+    func exited(_ status: ExitStatus) {
+        lifecycle.exitStatus = status
+        tellTerminals()
+    }
+
+    private func attach(_ entry: Entry) {
+        guard !entry.subscription.isCancelled else { return }
+        entries.append(entry)
+        if entry.interest.contains(.spawn) { _ = entry.sink(.spawn) }
+        if entry.interest.contains(.error) {
+            let errors = unheardErrors
+            unheardErrors = []
+            for error in errors { _ = entry.sink(.error(error)) }
+        }
+        // Later, so that handlers attached in one go all hear the first message.
+        loop.execute { self.update() }
+    }
+
+    private func detach(_ subscription: Subscription) {
+        setSaturated(false, subscription)
+        entries.removeAll { $0.subscription === subscription }
+        update()
+    }
+
+    /// Consumers have come or gone.
+    private func update() {
+        channel.setConsumer(present: hasConsumer)
+        tellTerminals()
+    }
+
+    private func setSaturated(_ isSaturated: Bool, _ subscription: Subscription) {
+        guard let index = entries.firstIndex(where: { $0.subscription === subscription }),
+            entries[index].isSaturated != isSaturated
+        else { return }
+        entries[index].isSaturated = isSaturated
+        if isSaturated { channel.pause() } else { channel.resume() }
+    }
+
+    /// Tells everybody who is interested; whether there was anybody.
+    @discardableResult
+    private func tell(_ interest: Interest, _ event: ChildProcess.Event) -> Bool {
+        var wasHeard = false
+        // Entries come and go only by way of the loop, never while this runs.
+        for entry in entries where entry.interest.contains(interest) && !entry.subscription.isCancelled {
+            wasHeard = true
+            if entry.sink(event) { setSaturated(true, entry.subscription) }
+        }
+        return wasHeard
+    }
+
+    private func tellTerminals() {
+        for (position, event) in lifecycle.terminalEvents(hasConsumer: hasConsumer).enumerated() {
+            for index in entries.indices where entries[index].passedTerminals == position {
+                entries[index].passedTerminals += 1
+                let entry = entries[index]
+                if entry.interest.contains(event.interest), !entry.subscription.isCancelled { _ = entry.sink(event) }
+            }
+        }
+    }
+}
+
+extension ChildProcess.Event {
+    var interest: EventHub.Interest {
+        switch self {
+        case .spawn: .spawn
+        case .message: .message
+        case .error: .error
+        case .disconnect: .disconnect
+        case .exit: .exit
+        case .close: .close
+        }
+    }
+}

@@ -1,0 +1,66 @@
+internal import Messaging
+internal import Wire
+
+extension ForkError {
+    /// What a failure of the channel means to its user.
+    init(_ error: ChannelError) {
+        switch error {
+        case .closed(let closing):
+            self.init(.disconnected, "The message can't be sent: \(closing.explanation)")
+        case .queueFull(let queued, let limit):
+            self.init(
+                .queueFull,
+                """
+                \(queued) bytes are waiting to be sent, and the queue's limit is \(limit); send less when `send` returns \
+                false, or use the `send` that waits
+                """)
+        case .tooLong(let count, let limit):
+            self.init(
+                .messageTooLong,
+                """
+                The message is \(count) bytes long, and the other side reads at most \(limit); \
+                the option `maximumMessageSize` of the fork sets this limit
+                """)
+        case .notEncodable(let cause):
+            self.init(.notEncodable, "The value can't be encoded as JSON: \(cause)", cause: cause)
+        case .protocolViolation(let error):
+            self.init(
+                .protocolViolation, "The other side broke the protocol, and the channel was closed: \(error)",
+                cause: error)
+        case .badPayload(let error):
+            self.init(.invalidMessage, "A message could not be read: \(error)", cause: error)
+        case .aborted(let abort):
+            self.init(.abortedByPeer, "The other side closed the channel: \(abort.message)")
+        case .system(let errno):
+            self.init(.system, "The channel can't be read: \(errno)", errno: errno)
+        }
+    }
+
+    /// Any error of the modules below, as the one that users see; cancellation stays what it is.
+    static func wrapping<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as ChannelError {
+            throw ForkError(error)
+        }
+    }
+
+    static func wrapping<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as ChannelError {
+            throw ForkError(error)
+        }
+    }
+}
+
+extension Closing {
+    fileprivate var explanation: String {
+        switch self {
+        case .byThisSide: "this side has disconnected"
+        case .byPeer: "the other side has closed the channel"
+        case .peerEnded: "the other process has ended"
+        case .protocolViolation: "the channel was closed because the protocol was broken"
+        }
+    }
+}

@@ -1,0 +1,69 @@
+public import SystemPackage
+
+/// What went wrong, and what can be done about it.
+public struct ForkError: Error, Sendable {
+    /// The kind of failure, for programs to compare. More may be added.
+    public let code: Code
+    /// What happened, for people.
+    public let message: String
+    /// What the kernel said, where it did.
+    public let errno: Errno?
+    /// The error behind this one, where there is one: what a handler threw, why a value could not be encoded.
+    public let cause: (any Error)?
+
+    init(_ code: Code, _ message: String, errno: Errno? = nil, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.errno = errno
+        self.cause = cause
+    }
+
+    /// The kind of a ``ForkError``.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        private enum Kind: String, Sendable {
+            case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
+            case invalidMessage, protocolViolation, abortedByPeer, handlerFailed, system
+        }
+
+        private let kind: Kind
+
+        private init(_ kind: Kind) {
+            self.kind = kind
+        }
+
+        /// The program could not be started; nothing of it remains.
+        public static let launchFailed = Code(.launchFailed)
+        /// A path, argument, variable or option that can't be used, such as one with a NUL byte in it.
+        public static let invalidArgument = Code(.invalidArgument)
+        /// `Process` was used in a program that no parent forked.
+        public static let notForked = Code(.notForked)
+        /// The channel takes no more messages: either side has disconnected, or the other process has ended.
+        public static let disconnected = Code(.disconnected)
+        /// So much is waiting to be sent that nothing more is taken; the message was not queued.
+        public static let queueFull = Code(.queueFull)
+        /// The message is longer than the other side reads; it was not queued.
+        public static let messageTooLong = Code(.messageTooLong)
+        /// The value has no JSON form; nothing was sent.
+        public static let notEncodable = Code(.notEncodable)
+        /// One message from the other side could not be read. The following ones are.
+        public static let invalidMessage = Code(.invalidMessage)
+        /// The other side does not follow the protocol. The channel has been closed.
+        public static let protocolViolation = Code(.protocolViolation)
+        /// The other side found this side's bytes wrong and has closed the channel.
+        public static let abortedByPeer = Code(.abortedByPeer)
+        /// A handler threw; see ``ForkError/cause``.
+        public static let handlerFailed = Code(.handlerFailed)
+        /// The kernel refused something else.
+        public static let system = Code(.system)
+
+        public var description: String { kind.rawValue }
+    }
+}
+
+extension ForkError: CustomStringConvertible {
+    public var description: String {
+        var text = "\(message) (\(code)"
+        if let errno { text += ", errno \(errno.rawValue)" }
+        return text + ")"
+    }
+}

@@ -1,0 +1,25 @@
+internal import Reactor
+
+/// When the events that end a channel's life may be told. A value without a handler: `EventHub` asks it.
+struct Lifecycle {
+    /// A parent hears of its child's exit; a child has nothing to hear after the disconnect.
+    let hasProcess: Bool
+    /// All has been read from the kernel.
+    var isExhausted = false
+    /// All has been delivered, too.
+    var isDelivered = false
+    var exitStatus: ExitStatus?
+
+    init(hasProcess: Bool) {
+        self.hasProcess = hasProcess
+    }
+
+    /// The events that have happened and may be told now, in their order.
+    ///
+    /// They wait for messages that somebody wants; nobody's messages hold nothing back.
+    func terminalEvents(hasConsumer: Bool) -> [ChildProcess.Event] {
+        guard isDelivered || isExhausted && !hasConsumer else { return [] }
+        guard hasProcess, let exitStatus else { return [.disconnect] }
+        return [.disconnect, .exit(exitStatus), .close]
+    }
+}

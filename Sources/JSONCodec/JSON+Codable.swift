@@ -1,0 +1,60 @@
+extension JSON: Codable {
+    /// Takes whatever value the decoder holds; order is preserved by this module's own decoder only.
+    public init(from decoder: any Decoder) throws {
+        if let decoder = decoder as? ValueDecoder {
+            self = withExtendedLifetime(decoder) { decoder.node.json }
+        } else if let container = try? decoder.container(keyedBy: PathKey.self) {
+            var object = Object()
+            for key in container.allKeys { object[key.stringValue] = try container.decode(JSON.self, forKey: key) }
+            self = .object(object)
+        } else if var container = try? decoder.unkeyedContainer() {
+            var elements: [JSON] = []
+            while !container.isAtEnd { elements.append(try container.decode(JSON.self)) }
+            self = .array(elements)
+        } else {
+            self = try Self.scalar(from: decoder.singleValueContainer())
+        }
+    }
+
+    private static func scalar(from container: any SingleValueDecodingContainer) throws -> JSON {
+        if container.decodeNil() { return .null }
+        if let bool = try? container.decode(Bool.self) { return .bool(bool) }
+        if let integer = try? container.decode(Int64.self) { return .integer(integer) }
+        if let unsigned = try? container.decode(UInt64.self) { return .unsigned(unsigned) }
+        if let double = try? container.decode(Double.self) { return .double(double) }
+        return .string(try container.decode(String.self))
+    }
+
+    /// Writes the value as it is.
+    ///
+    /// - Throws: `EncodingError` for NaN and the infinities, which JSON cannot express.
+    public func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .null:
+            var container = encoder.singleValueContainer()
+            try container.encodeNil()
+        case .bool(let bool): try bool.encode(to: encoder)
+        case .integer(let integer): try integer.encode(to: encoder)
+        case .unsigned(let unsigned): try unsigned.encode(to: encoder)
+        case .double(let double): try double.encode(to: encoder)
+        case .string(let string): try string.encode(to: encoder)
+        case .array(let elements):
+            var container = encoder.unkeyedContainer()
+            for element in elements { try container.encode(element) }
+        case .object(let object):
+            var container = encoder.container(keyedBy: PathKey.self)
+            for (key, value) in object { try container.encode(value, forKey: PathKey(key)) }
+        }
+    }
+}
+
+extension JSON: CustomStringConvertible {
+    /// The value as compact JSON text, which parses back to an equal value.
+    ///
+    /// NaN and the infinities, which JSON does not have, are shown as `nan`, `inf` and `-inf`; such a text does not parse.
+    public var description: String {
+        var bytes: [UInt8] = []
+        bytes.append(json: self)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

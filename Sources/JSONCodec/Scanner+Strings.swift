@@ -1,0 +1,123 @@
+extension Scanner {
+    /// Scans a string from its opening quote to behind its closing one.
+    mutating func scanString(isKey: Bool) throws(JSONError) {
+        position += 1
+        while true {
+            skipPlainWords()
+            guard let byte = peek() else { throw unexpectedEnd() }
+            switch byte {
+            case UInt8(ascii: "\""):
+                position += 1
+                return
+            case UInt8(ascii: "\\"):
+                if isKey { outcome.hasUnusualKeys = true }
+                try scanEscape(isKey: isKey)
+            case 0..<0x20:
+                throw JSONError(
+                    .syntax, at: position, "A control character stands in a string as it is; write it as an escape.")
+            case 0..<0x80:
+                position += 1
+            default:
+                if isKey { outcome.hasUnusualKeys = true }
+                try scanMultibyte(byte)
+            }
+        }
+    }
+
+    /// Skips eight bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
+    ///
+    /// Each term sets the top bit of the bytes it looks for. A borrow can spoil only bytes above a byte that was found, so
+    /// the lowest bit set is right.
+    @inline(__always)
+    private mutating func skipPlainWords() {
+        let low: UInt64 = 0x0101_0101_0101_0101
+        while bytes.count - position >= 8 {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            let control = word &- low &* 0x20
+            let quote = (word ^ low &* 0x22) &- low
+            let backslash = (word ^ low &* 0x5C) &- low
+            let found = (word | control | quote | backslash) & (low &* 0x80)
+            guard found == 0 else {
+                position += found.trailingZeroBitCount / 8
+                return
+            }
+            position += 8
+        }
+    }
+
+    private mutating func scanEscape(isKey: Bool) throws(JSONError) {
+        let start = position
+        position += 1
+        guard let byte = peek() else { throw unexpectedEnd() }
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            position += 1
+        case UInt8(ascii: "u"):
+            position += 1
+            let unit = try scanFourHexDigits()
+            if isKey && unit == 0 {
+                outcome.edits.append(TextEdit(kind: .nulInKey, range: start..<position))
+            }
+            if unit & 0xF800 == 0xD800 {
+                try scanLowSurrogate(after: unit, at: start)
+            }
+        default:
+            throw unexpected(byte, wanted: "one of \" \\ / b f n r t u after a backslash")
+        }
+    }
+
+    private mutating func scanLowSurrogate(after high: UInt16, at start: Int) throws(JSONError) {
+        let lone = JSONError(
+            .loneSurrogate, at: start, "An escape names half of a surrogate pair; the other half must stand beside it.")
+        guard high < 0xDC00, bytes.count - position >= 2, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        else { throw lone }
+        position += 2
+        guard try scanFourHexDigits() & 0xFC00 == 0xDC00 else { throw lone }
+    }
+
+    private mutating func scanFourHexDigits() throws(JSONError) -> UInt16 {
+        var unit: UInt16 = 0
+        for _ in 0..<4 {
+            guard let byte = peek() else { throw unexpectedEnd() }
+            guard let digit = hexDigit(byte) else { throw unexpected(byte, wanted: "four hexadecimal digits") }
+            unit = unit << 4 | digit
+            position += 1
+        }
+        return unit
+    }
+
+    private func hexDigit(_ byte: UInt8) -> UInt16? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt16(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt16(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
+    }
+
+    /// Scans one character of two to four bytes. The limits are those of the Unicode Standard's table of well-formed byte
+    /// sequences: they leave out overlong forms, surrogates, and all above U+10FFFF.
+    private mutating func scanMultibyte(_ lead: UInt8) throws(JSONError) {
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch lead {
+        case 0xC2...0xDF: length = 2
+        case 0xE0: (length, second) = (3, 0xA0...0xBF)
+        case 0xED: (length, second) = (3, 0x80...0x9F)
+        case 0xE1...0xEF: length = 3
+        case 0xF0: (length, second) = (4, 0x90...0xBF)
+        case 0xF1...0xF3: length = 4
+        case 0xF4: (length, second) = (4, 0x80...0x8F)
+        default: throw invalidUTF8()
+        }
+        guard bytes.count - position >= length, second.contains(bytes[position + 1]) else { throw invalidUTF8() }
+        for offset in 2..<max(length, 2) where bytes[position + offset] & 0xC0 != 0x80 { throw invalidUTF8() }
+        position += length
+    }
+
+    private func invalidUTF8() -> JSONError {
+        JSONError(.invalidUTF8, at: position, "The text is not valid UTF-8; JSON is exchanged in UTF-8 only.")
+    }
+}

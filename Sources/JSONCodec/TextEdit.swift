@@ -1,0 +1,57 @@
+/// A place in a valid text that json-c would read as something else.
+struct TextEdit: Equatable {
+    enum Kind {
+        /// An integer beyond 64 bits, which json-c would cut to the nearest it has. With an exponent it makes a double.
+        case largeInteger
+        /// `-0`, which json-c would read as the integer 0. With an exponent it makes the double -0.0.
+        case negativeZero
+        /// `\u0000` in a key, where json-c's copy of the key would end. The two bytes of ``ModifiedUTF8`` take its place.
+        case nulInKey
+    }
+
+    let kind: Kind
+    let range: Range<Int>
+
+    /// The bytes of `range` with all the edits, which lie in it, made.
+    static func apply(_ edits: [TextEdit], to text: UnsafeRawBufferPointer, in range: Range<Int>) -> [UInt8] {
+        var edited: [UInt8] = []
+        edited.reserveCapacity(range.count + 2 * edits.count)
+        var position = range.lowerBound
+        for edit in edits {
+            edited.append(contentsOf: text[position..<edit.range.lowerBound])
+            switch edit.kind {
+            case .largeInteger, .negativeZero:
+                edited.append(contentsOf: text[edit.range])
+                edited.append(contentsOf: "e0".utf8)
+            case .nulInKey:
+                edited.append(contentsOf: ModifiedUTF8.nul)
+            }
+            position = edit.range.upperBound
+        }
+        edited.append(contentsOf: text[position..<range.upperBound])
+        return edited
+    }
+}
+
+/// UTF-8 in which NUL is written as two bytes, so that it can stand in a C string.
+///
+/// The two bytes are an overlong form, which the scanner refuses, so they mean nothing else in a key of the tree.
+enum ModifiedUTF8 {
+    static let nul: [UInt8] = [0xC0, 0x80]
+
+    static func string(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+        guard bytes.contains(nul[0]) else { return String(decoding: bytes, as: UTF8.self) }
+        var plain: [UInt8] = []
+        var position = 0
+        while position < bytes.count {
+            let isNul = bytes[position] == nul[0]
+            plain.append(isNul ? 0 : bytes[position])
+            position += isNul ? 2 : 1
+        }
+        return String(decoding: plain, as: UTF8.self)
+    }
+
+    static func bytes(_ string: String) -> [UInt8] {
+        string.utf8.flatMap { $0 == 0 ? nul : [$0] }
+    }
+}

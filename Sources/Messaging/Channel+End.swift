@@ -1,0 +1,62 @@
+internal import Reactor
+internal import Synchronization
+internal import Wire
+
+extension Channel {
+    /// Takes no more messages, writes what is queued, and then ends this side's direction of the stream. The peer's
+    /// messages go on arriving until it does the same.
+    package func close() {
+        finish(.byThisSide)
+    }
+
+    func finish(_ closing: Closing) {
+        let action = outbound.withLock { outbound in
+            let action = outbound.queue.finish(closing)
+            perform(action, &outbound)
+            return action
+        }
+        if action == .write { write() }
+    }
+
+    /// Throws away what is queued, because nobody can read it any more.
+    package func failWriting(_ closing: Closing) {
+        failWriting(closing, nil)
+    }
+
+    /// Tells the peer why the channel ends here, as far as that is possible without waiting, and ends it.
+    func abort(_ error: WireError) {
+        if let frame = try? Abort(message: error.description).frame() {
+            let action = outbound.withLock { outbound in
+                let action = outbound.queue.abort(with: frame)
+                perform(action, &outbound)
+                return action
+            }
+            if action == .write { write() }
+        }
+        failWriting(.protocolViolation)
+    }
+
+    /// Gives the channel up before anything has used it. From any thread.
+    package func discard() {
+        failWriting(.byThisSide)
+        let watch = outbound.withLock { outbound in
+            defer { outbound.watch = nil }
+            return outbound.watch
+        }
+        if let watch { loop.unwatch(watch) }
+        outbound.withLock { $0.closeSocket() }
+    }
+
+    /// Closes the socket once nothing more is to be read or written. On the loop.
+    func closeIfDone() {
+        guard inbound.isExhausted else { return }
+        let watch = outbound.withLock { outbound -> EventLoop.Watch? in
+            guard outbound.queue.isEnded, outbound.socket != nil else { return nil }
+            defer { outbound.watch = nil }
+            return outbound.watch
+        }
+        guard let watch else { return }
+        loop.unwatch(watch)
+        outbound.withLock { $0.closeSocket() }
+    }
+}

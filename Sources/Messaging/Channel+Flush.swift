@@ -1,0 +1,55 @@
+internal import Reactor
+internal import Synchronization
+internal import SystemPackage
+
+extension Channel {
+    /// Returns when all that was accepted so far has been written to the socket; throws where it never will be.
+    package func flush() async throws {
+        let id = outbound.withLock { outbound in
+            outbound.lastWaiter += 1
+            return outbound.lastWaiter
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                if let result = waitOrResult(id, continuation) {
+                    continuation.resume(with: result)
+                } else {
+                    try? loop.ensureDriven()
+                }
+            }
+        } onCancel: {
+            let waiter = outbound.withLock { outbound in
+                outbound.queue.cancelWait(id) ? outbound.continuations.removeValue(forKey: id) : nil
+            }
+            waiter?.resume(throwing: CancellationError())
+        }
+    }
+
+    private func waitOrResult(
+        _ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>
+    ) -> Result<Void, any Error>? {
+        outbound.withLock { outbound in
+            // A cancellation from now on finds the waiter; one before is seen here.
+            if Task.isCancelled { return .failure(CancellationError()) }
+            switch outbound.queue.wait(id) {
+            case .finished: return .success(())
+            case .failed(let closing): return .failure(ChannelError.closed(closing))
+            case .wait:
+                outbound.continuations[id] = continuation
+                return nil
+            }
+        }
+    }
+
+    /// Writes all that is queued on the calling thread, for at most as long as said. For the end of the process, when
+    /// nobody drives the loop any more.
+    package func flush(within time: Duration) {
+        let deadline = SuspendingClock.now + time
+        while !outbound.withLock({ $0.queue.isEmpty }), SuspendingClock.now < deadline {
+            // A short wait each time: another thread may be at it, or may have been told of the free room.
+            _ = try? System.waitUntilWritable(descriptor, milliseconds: 20)
+            _ = outbound.withLock { $0.queue.socketBecameWritable() }
+            write()
+        }
+    }
+}

@@ -1,0 +1,192 @@
+internal import JSONCodec
+internal import Reactor
+internal import SystemPackage
+internal import Wire
+
+// All of this runs on the channel's loop.
+extension Channel {
+    /// A turn reads at most this often from one channel, so that a peer that floods does not keep the others waiting.
+    private static let readsPerTurn = 8
+    /// What is read at a peer's end where nobody consumes messages. More than any socket buffer holds; a process that
+    /// shares the peer's end could go on for ever.
+    private static let keptAtEnd = 16 << 20
+
+    // MARK: Consumers
+
+    /// Whether anybody takes messages. While nobody does, the kernel keeps them.
+    package func setConsumer(present: Bool) {
+        inbound.hasConsumer = present
+        pump()
+    }
+
+    /// A consumer is saturated; nothing is delivered until as many `resume` calls have come.
+    package func pause() {
+        inbound.pauses += 1
+    }
+
+    package func resume() {
+        inbound.pauses -= 1
+        pump()
+    }
+
+    /// The process at the other end has ended. What it has written is still read, and then nothing more is waited for,
+    /// even where another process holds its end of the socket.
+    package func peerProcessEnded() {
+        inbound.isPeerProcessEnded = true
+        inbound.isReadable = true
+        failWriting(.peerEnded)
+        pump()
+    }
+
+    // MARK: Reading
+
+    func becameReadable(_ readiness: Readiness) {
+        if readiness.contains(.peerClosed) { inbound.isPeerClosed = true }
+        if !readiness.isDisjoint(with: [.readable, .peerClosed]) { inbound.isReadable = true }
+        pump()
+    }
+
+    /// Delivers what has been read and reads more, until the socket is empty, the consumers are saturated, or the turn
+    /// has done its share.
+    func pump() {
+        var reads = 0
+        while inbound.canDeliver {
+            if inbound.hasLeftover {
+                decodeLeftover()
+            } else if inbound.isExhausted {
+                deliverEnd()
+            } else if !inbound.isReadable {
+                return
+            } else if reads == Self.readsPerTurn {
+                loop.execute { self.pump() }
+                return
+            } else {
+                reads += 1
+                loop.withReadBuffer { read(into: $0) }
+            }
+        }
+        if !inbound.hasConsumer, inbound.isPeerClosed || inbound.isPeerProcessEnded { exhaust() }
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer) {
+        guard let bytes = receive(into: buffer) else { return }
+        decode(bytes, isLeftover: false)
+    }
+
+    /// What could be read now; nil where that was nothing.
+    private func receive(into buffer: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
+        do throws(Errno) {
+            let count = try System.receive(descriptor, into: buffer)
+            if count == 0 {
+                endReading()
+                return nil
+            }
+            // A short read has emptied the socket, and an edge tells of what comes after it; but the edge of the peer's
+            // end may have been told already.
+            inbound.isReadable = count == buffer.count || inbound.isPeerClosed || inbound.isPeerProcessEnded
+            return UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        } catch .wouldBlock {
+            inbound.isReadable = false
+            if inbound.isPeerProcessEnded { endReading() }
+        } catch .connectionReset {
+            // The peer ended with something of ours unread. All that it wrote has been read before.
+            endReading()
+        } catch {
+            inbound.delegate?.channelFailed(.system(error))
+            endReading()
+        }
+        return nil
+    }
+
+    private func endReading() {
+        inbound.isExhausted = true
+        finish(.byPeer)
+        closeIfDone()
+        inbound.delegate?.channelExhausted()
+    }
+
+    /// Reads what is left of a peer that has ended and that nobody listens to, so that its end can be told.
+    private func exhaust() {
+        while !inbound.isExhausted, inbound.isReadable {
+            if inbound.leftover.count - inbound.leftoverStart > Self.keptAtEnd { return endReading() }
+            loop.withReadBuffer { buffer in
+                if let bytes = receive(into: buffer) { inbound.keep(bytes) }
+            }
+        }
+    }
+
+    // MARK: Decoding
+
+    private func decodeLeftover() {
+        // Taken out, so that it is not copied when a handler's doing adds to it.
+        let bytes = inbound.leftover
+        let start = inbound.leftoverStart
+        inbound.leftover = []
+        inbound.leftoverStart = 0
+        bytes.withUnsafeBytes { decode(UnsafeRawBufferPointer(rebasing: $0[start...]), isLeftover: true) }
+    }
+
+    private func decode(_ bytes: UnsafeRawBufferPointer, isLeftover: Bool) {
+        var input = bytes
+        do throws(WireError) {
+            while inbound.canDeliver, let frame = try inbound.decoder.next(from: &input) {
+                try deliver(frame)
+            }
+        } catch {
+            return violated(error)
+        }
+        if !input.isEmpty { inbound.keep(input) }
+    }
+
+    private func deliver(_ frame: InboundFrame) throws(WireError) {
+        if frame.handleCount > 0 { throw .handlesDoNotMatch(announced: frame.handleCount, received: 0) }
+        switch frame.kind {
+        case .hello:
+            let hello = try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) }
+            inbound.peerHello = hello
+            adopt(hello)
+        case .abort:
+            inbound.delegate?.channelFailed(.aborted(frame.withBytes { Abort(body: $0) }))
+        case .bytes:
+            let bytes = frame.bytes()
+            inbound.delegate?.channelReceived(InboundMessage(content: .bytes(bytes), byteCount: bytes.count))
+        case .message:
+            do throws(JSONError) {
+                let message = try frame.withBytes { bytes throws(JSONError) in
+                    InboundMessage(content: .json(try JSONDocument(parsing: bytes)), byteCount: bytes.count)
+                }
+                inbound.delegate?.channelReceived(message)
+            } catch {
+                inbound.delegate?.channelFailed(.badPayload(error))
+            }
+        }
+    }
+
+    private func deliverEnd() {
+        do throws(WireError) {
+            try inbound.decoder.endOfStream()
+        } catch {
+            inbound.delegate?.channelFailed(.protocolViolation(error))
+        }
+        endDelivery()
+    }
+
+    /// Nothing that comes after a broken frame can be trusted.
+    private func violated(_ error: WireError) {
+        inbound.delegate?.channelFailed(.protocolViolation(error))
+        abort(error)
+        if !inbound.isExhausted {
+            inbound.isExhausted = true
+            inbound.delegate?.channelExhausted()
+        }
+        closeIfDone()
+        endDelivery()
+    }
+
+    private func endDelivery() {
+        inbound.isDelivered = true
+        inbound.leftover = []
+        inbound.leftoverStart = 0
+        inbound.delegate?.channelDelivered()
+    }
+}

@@ -1,0 +1,120 @@
+internal import Reactor
+internal import Synchronization
+internal import Wire
+
+/// A message on its way into the queue.
+enum Submission {
+    case frame([UInt8])
+    case chunks([OutboundQueue.Chunk])
+}
+
+extension Channel {
+    /// Up to this size copying a body is cheaper than a part of its own in the system call.
+    private static let copiedSize = 16 * 1024
+    /// Messages sent in one turn of the loop are written when the turn ends, or when they are this many bytes.
+    private static let gatheredSize = 64 * 1024
+
+    // MARK: Sending
+
+    /// Encodes and queues a message, and writes it at once where nothing is ahead of it. From any thread; never waits.
+    ///
+    /// - Returns: whether the queue is below its high-water mark.
+    @discardableResult
+    package func send(_ value: some Encodable) throws(ChannelError) -> Bool {
+        var buffer = outbound.withLock { $0.takeSpare() }
+        do {
+            try FrameEncoder.appendMessage(value, to: &buffer)
+        } catch {
+            outbound.withLock { $0.keepSpare(buffer) }
+            throw .notEncodable(error)
+        }
+        let bodyCount = buffer.count - FrameHeader.size
+        if bodyCount > FrameEncoder.fragmentSize {
+            return try submit(.chunks(Self.fragments(.message, buffer, from: FrameHeader.size)), bodyCount)
+        }
+        return try submit(.frame(buffer), bodyCount)
+    }
+
+    /// Queues a binary message; a long array is kept, not copied.
+    @discardableResult
+    package func send(bytes: [UInt8]) throws(ChannelError) -> Bool {
+        if bytes.count > Self.copiedSize {
+            return try submit(.chunks(Self.fragments(.bytes, bytes, from: 0)), bytes.count)
+        }
+        var buffer = outbound.withLock { $0.takeSpare() }
+        FrameEncoder.append(.bytes, to: &buffer) { $0.append(contentsOf: bytes) }
+        return try submit(.frame(buffer), bytes.count)
+    }
+
+    /// Fragments that share the memory of the body.
+    private static func fragments(_ kind: FrameKind, _ bytes: [UInt8], from start: Int) -> [OutboundQueue.Chunk] {
+        FrameEncoder.fragments(kind, bodyCount: bytes.count - start).flatMap { header, range in
+            [
+                OutboundQueue.Chunk(
+                    bytes: header.bytes, range: 0..<FrameHeader.size, startsMessage: range.lowerBound == 0),
+                OutboundQueue.Chunk(
+                    bytes: bytes, range: start + range.lowerBound..<start + range.upperBound, startsMessage: false),
+            ]
+        }
+    }
+
+    private enum WriteTime {
+        case now, atEndOfTurn, planned
+    }
+
+    func submit(_ submission: consuming Submission, _ bodyCount: Int) throws(ChannelError) -> Bool {
+        let isInLoop = loop.isCurrent
+        let submission = submission
+        let accepted = outbound.withLock { outbound -> Result<(Bool, WriteTime), ChannelError> in
+            do throws(ChannelError) {
+                try accept(submission, bodyCount, &outbound)
+            } catch {
+                return .failure(error)
+            }
+            return .success((outbound.queue.isBelowHighWaterMark, writeTime(isInLoop: isInLoop, &outbound)))
+        }
+        let (isBelow, time) = try accepted.get()
+        switch time {
+        case .planned: return isBelow
+        case .atEndOfTurn:
+            loop.atEndOfTurn(self)
+            return isBelow
+        case .now:
+            write()
+            return try stateAfterWrite()
+        }
+    }
+
+    private func accept(
+        _ submission: consuming Submission, _ bodyCount: Int, _ outbound: inout Outbound
+    ) throws(ChannelError) {
+        if bodyCount > outbound.peerMessageLimit {
+            throw .tooLong(count: bodyCount, limit: outbound.peerMessageLimit)
+        }
+        do throws(OutboundQueue.AcceptError) {
+            switch submission {
+            case .frame(let bytes): outbound.keepSpare(try outbound.queue.accept(frame: bytes))
+            case .chunks(let chunks): try outbound.queue.accept(chunks)
+            }
+        } catch {
+            switch error {
+            case .closed(let closing): throw .closed(closing)
+            case .full(let queued): throw .queueFull(queued: queued, limit: outbound.queue.limit)
+            }
+        }
+    }
+
+    private func writeTime(isInLoop: Bool, _ outbound: inout Outbound) -> WriteTime {
+        if !isInLoop || outbound.queue.queuedCount >= Self.gatheredSize { return .now }
+        if outbound.isTurnEndPlanned { return .planned }
+        outbound.isTurnEndPlanned = true
+        return .atEndOfTurn
+    }
+
+    /// The write may have emptied the queue, or have found that there is nobody to read.
+    private func stateAfterWrite() throws(ChannelError) -> Bool {
+        let (isBelow, loss) = outbound.withLock { ($0.queue.isBelowHighWaterMark, $0.queue.loss) }
+        if let loss { throw .closed(loss) }
+        return isBelow
+    }
+}

@@ -1,0 +1,85 @@
+internal import Reactor
+internal import Synchronization
+internal import SystemPackage
+
+extension Channel {
+    /// Writes what is queued, as far as the socket takes it and no other thread is at it.
+    func write() {
+        while let batch = outbound.withLock({ $0.queue.takeBatch() }) {
+            do throws(Errno) {
+                let count = try batch.send(to: descriptor)
+                if count < batch.count { arm() }
+                if complete(batch, written: count) != .write { return }
+            } catch .wouldBlock {
+                arm()
+                if complete(batch, written: 0) != .write { return }
+            } catch {
+                // EPIPE and ECONNRESET: nobody will read it. Any other error means the same for what is queued.
+                failWriting(.byPeer, batch)
+                return
+            }
+        }
+    }
+
+    /// Asks the loop to say when the socket takes bytes again. Before the batch is given back, while the descriptor is
+    /// surely open.
+    func arm() {
+        let watch = outbound.withLock { outbound in
+            defer { outbound.isArmed = true }
+            return outbound.isArmed ? nil : outbound.watch
+        }
+        guard let watch else { return }
+        loop.update(watch, .readingAndWriting)
+        try? loop.ensureDriven()
+    }
+
+    private func complete(_ batch: consuming OutboundQueue.Batch, written: Int) -> OutboundQueue.Action {
+        let isBlocked = written < batch.count
+        let batch = batch
+        let (action, waiters) = outbound.withLock { outbound in
+            let (action, finished) = outbound.queue.wrote(written, of: batch, isBlocked: isBlocked)
+            perform(action, &outbound)
+            return (action, outbound.takeContinuations(finished))
+        }
+        if !isBlocked { outbound.withLock { $0.keepSpare(batch.first.bytes) } }
+        for waiter in waiters { waiter.resume() }
+        return action
+    }
+
+    /// What an action means for the socket; under the lock, so that nobody closes it meanwhile.
+    func perform(_ action: OutboundQueue.Action, _ outbound: inout Outbound) {
+        if action == .endStream {
+            if let number = outbound.socket?.rawValue { System.shutdownWriting(number) }
+            loop.execute { self.closeIfDone() }
+        }
+        if outbound.closesAfterWrite { outbound.closeSocket() }
+    }
+
+    func failWriting(_ closing: Closing, _ batch: OutboundQueue.Batch? = nil) {
+        let waiters = outbound.withLock { outbound in
+            let waiters = outbound.takeContinuations(outbound.queue.fail(closing))
+            if let batch { _ = outbound.queue.wrote(0, of: batch, isBlocked: false) }
+            if outbound.closesAfterWrite { outbound.closeSocket() }
+            return waiters
+        }
+        for waiter in waiters { waiter.resume(throwing: ChannelError.closed(closing)) }
+        loop.execute { self.closeIfDone() }
+    }
+
+    /// The socket takes bytes again. On the loop.
+    func becameWritable() {
+        let (action, watch) = outbound.withLock { outbound in
+            defer { outbound.isArmed = false }
+            return (outbound.queue.socketBecameWritable(), outbound.isArmed ? outbound.watch : nil)
+        }
+        if let watch { loop.update(watch, .reading) }
+        if action == .write { write() }
+    }
+}
+
+extension Channel: TurnParticipant {
+    package func turnEnds() {
+        outbound.withLock { $0.isTurnEndPlanned = false }
+        write()
+    }
+}

@@ -1,0 +1,89 @@
+package import JSONCodec
+package import Reactor
+internal import Synchronization
+package import SystemPackage
+internal import Wire
+
+/// A message as it came, read and checked.
+package struct InboundMessage: Sendable {
+    package enum Content: Sendable {
+        case json(JSONDocument)
+        case bytes([UInt8])
+    }
+
+    package let content: Content
+    /// How long it was on the wire, without headers.
+    package let byteCount: Int
+}
+
+/// Who owns a channel and hears of it, always on its loop.
+package protocol ChannelDelegate: AnyObject, Sendable {
+    func channelReceived(_ message: InboundMessage)
+    func channelFailed(_ error: ChannelError)
+    /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept here.
+    func channelExhausted()
+    /// All that the peer wrote has been delivered; nothing more will come.
+    func channelDelivered()
+}
+
+/// One duplex message channel over a connected Unix stream socket.
+///
+/// Sending is for any thread and never waits. Reading happens on the loop, and only while there is a consumer that is not
+/// saturated; until then the kernel holds the messages, and, once it is full, the sender.
+package final class Channel: Sendable {
+    package let loop: EventLoop
+    package let limits: ChannelLimits
+    let outbound: Mutex<Outbound>
+    let inbound: Inbound
+    /// Valid while a batch is out or the loop has not closed the channel; see `Outbound.socket`.
+    let descriptor: CInt
+
+    /// Begins with this side's hello. Nothing is watched or read before `start`.
+    ///
+    /// - Parameter adoptsPeerLimit: reads messages as long as the peer's own limit says, which is how a child gets the
+    ///   limits that its parent was given.
+    package init(
+        socket: consuming Descriptor, loop: EventLoop, limits: ChannelLimits, adoptsPeerLimit: Bool = false
+    ) throws {
+        self.loop = loop
+        descriptor = socket.rawValue
+        var limits = limits
+        inbound = Inbound(messageLimit: limits.messageLimit)
+        if adoptsPeerLimit, let hello = inbound.readHello(from: descriptor) {
+            limits.messageLimit = hello.limits.message
+            inbound.decoder.messageLimit = hello.limits.message
+        }
+        self.limits = limits
+        outbound = Mutex(Outbound(socket: socket, limits: limits))
+        if let hello = inbound.peerHello { adopt(hello) }
+        _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
+    }
+
+    /// Begins to watch the socket. The delegate is kept until the socket is closed; after that, whoever wants to hear of
+    /// messages that were read before has to keep it.
+    package func start(delegate: any ChannelDelegate) throws(Errno) {
+        inbound.delegate = delegate
+        let watch = try loop.watch(descriptor) { [self, delegate] readiness in
+            // Held, because the channel itself refers to it only weakly.
+            defer { withExtendedLifetime(delegate) {} }
+            if readiness.contains(.writable) { becameWritable() }
+            becameReadable(readiness)
+        }
+        let isBlocked = outbound.withLock { outbound in
+            outbound.watch = watch
+            // The hello may have found the socket full: a child's socket is as its parent left it.
+            return !outbound.queue.isEmpty
+        }
+        if isBlocked { arm() }
+    }
+
+    /// Why the channel takes no more messages, or nil while it does.
+    package var closing: Closing? { outbound.withLock { $0.queue.closing } }
+
+    /// Whether the socket has been closed, with nothing left to read from it or to write.
+    package var isClosed: Bool { outbound.withLock { $0.isClosed } }
+
+    func adopt(_ hello: Hello) {
+        outbound.withLock { $0.peerMessageLimit = hello.limits.message }
+    }
+}

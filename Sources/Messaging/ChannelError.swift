@@ -1,0 +1,32 @@
+package import JSONCodec
+package import SystemPackage
+package import Wire
+
+/// What can go wrong on a channel.
+package enum ChannelError: Error, Sendable {
+    /// The channel takes no more: this side or the peer has closed it, or the peer is gone.
+    case closed(Closing)
+    /// Nothing was queued, because it would have passed the hard limit.
+    case queueFull(queued: Int, limit: Int)
+    /// Nothing was queued, because the peer would refuse it.
+    case tooLong(count: Int, limit: Int)
+    case notEncodable(any Error)
+    /// The peer broke the framing; the channel closes.
+    case protocolViolation(WireError)
+    /// One message could not be read; the next one is.
+    case badPayload(JSONError)
+    /// The peer gave the channel up and says why.
+    case aborted(Abort)
+    /// The kernel refused to read or write.
+    case system(Errno)
+}
+
+/// Why a channel takes no more.
+package enum Closing: Equatable, Sendable {
+    case byThisSide
+    case byPeer
+    /// The process at the other end has ended.
+    case peerEnded
+    /// The peer, or this side after the peer's mistake, has given the channel up.
+    case protocolViolation
+}

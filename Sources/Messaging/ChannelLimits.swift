@@ -1,0 +1,17 @@
+/// How much a channel holds, in bytes.
+package struct ChannelLimits: Equatable, Sendable {
+    /// The longest message that is read.
+    package var messageLimit: Int
+    /// Where `send` begins to say that it is time to slow down.
+    package var highWaterMark: Int
+    /// Where `send` refuses.
+    package var queueLimit: Int
+
+    package init(
+        messageLimit: Int = 64 << 20, highWaterMark: Int = 1 << 20, queueLimit: Int = 128 << 20
+    ) {
+        self.messageLimit = messageLimit
+        self.highWaterMark = highWaterMark
+        self.queueLimit = queueLimit
+    }
+}

@@ -1,0 +1,75 @@
+internal import Reactor
+internal import SystemPackage
+internal import Wire
+
+/// What a channel has read and not yet delivered.
+final class Inbound: @unchecked Sendable {
+    // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop.
+    var decoder: FrameDecoder
+    weak var delegate: (any ChannelDelegate)?
+    var peerHello: Hello?
+    /// Read from the socket, but not decoded, because the consumers were saturated or nobody was there.
+    var leftover: [UInt8] = []
+    var leftoverStart = 0
+
+    var hasConsumer = false
+    /// How many consumers are saturated.
+    var pauses = 0
+    /// The socket may hold something: an edge was reported and no read has come back empty since.
+    var isReadable = true
+    /// The peer writes no more, so a short read is not the last one.
+    var isPeerClosed = false
+    /// Nobody will write any more, whatever the socket says: what can't be read at once will never be there.
+    var isPeerProcessEnded = false
+    /// The end of the stream has been read.
+    var isExhausted = false
+    /// All has been delivered.
+    var isDelivered = false
+
+    init(messageLimit: Int) {
+        decoder = FrameDecoder(messageLimit: messageLimit)
+    }
+
+    var canDeliver: Bool { hasConsumer && pauses == 0 && !isDelivered }
+    var hasLeftover: Bool { leftoverStart < leftover.count }
+
+    /// Reads the peer's hello, where it is there already, and not a byte more.
+    func readHello(from descriptor: CInt) -> Hello? {
+        var wanted = FrameHeader.size
+        var hello: Hello?
+        withUnsafeTemporaryAllocation(byteCount: FrameHeader.size + FrameDecoder.controlLimit, alignment: 8) { buffer in
+            var count = 0
+            while count < wanted {
+                let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count..<wanted])
+                guard let read = try? System.receive(descriptor, into: rest), read > 0 else { break }
+                count += read
+                if count == FrameHeader.size {
+                    guard let body = FrameDecoder.helloBodyCount(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                    else { break }
+                    wanted = count + body
+                }
+            }
+            leftover = Array(buffer[..<count])
+            if count == wanted { hello = try? takeHello() }
+        }
+        return hello
+    }
+
+    private func takeHello() throws -> Hello? {
+        try leftover.withUnsafeBytes { bytes in
+            var input = bytes
+            // Decoded by a copy: a hello that is wrong is found again, and reported, when the channel is read.
+            var decoder = decoder
+            guard let frame = try decoder.next(from: &input) else { return nil }
+            return try frame.withBytes { try Hello(body: $0) }
+        }
+    }
+
+    func keep(_ bytes: UnsafeRawBufferPointer) {
+        if !hasLeftover {
+            leftover.removeAll()
+            leftoverStart = 0
+        }
+        leftover.append(contentsOf: bytes)
+    }
+}

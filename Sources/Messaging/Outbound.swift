@@ -1,0 +1,50 @@
+internal import Reactor
+
+/// What is guarded by a channel's lock.
+struct Outbound: ~Copyable {
+    /// Given up, and so closed, only while no batch is out.
+    var socket: Descriptor?
+    var watch: EventLoop.Watch?
+    var queue: OutboundQueue
+    var peerMessageLimit: Int
+    /// The loop is asked to say when the socket takes bytes again.
+    var isArmed = false
+    var isTurnEndPlanned = false
+    /// The loop is done with the socket; the writer that is under way closes it.
+    var closesAfterWrite = false
+    var continuations: [UInt64: CheckedContinuation<Void, any Error>] = [:]
+    var lastWaiter: UInt64 = 0
+    /// A buffer that has been used before, so that most sends allocate nothing.
+    private var spare: [UInt8] = []
+
+    init(socket: consuming Descriptor, limits: ChannelLimits) {
+        self.socket = consume socket
+        queue = OutboundQueue(highWaterMark: limits.highWaterMark, limit: limits.queueLimit)
+        peerMessageLimit = limits.messageLimit
+    }
+
+    var isClosed: Bool {
+        socket == nil
+    }
+
+    mutating func takeSpare() -> [UInt8] {
+        defer { spare = [] }
+        return spare
+    }
+
+    mutating func keepSpare(_ buffer: consuming [UInt8]) {
+        guard buffer.capacity <= 256 * 1024, buffer.capacity > spare.capacity else { return }
+        buffer.removeAll(keepingCapacity: true)
+        spare = buffer
+    }
+
+    mutating func takeContinuations(_ ids: [UInt64]) -> [CheckedContinuation<Void, any Error>] {
+        ids.compactMap { continuations.removeValue(forKey: $0) }
+    }
+
+    /// Closes the socket now, or leaves that to the writer that is using it.
+    mutating func closeSocket() {
+        closesAfterWrite = queue.isWriting
+        if !closesAfterWrite { socket = nil }
+    }
+}

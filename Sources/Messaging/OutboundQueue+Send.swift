@@ -1,0 +1,46 @@
+internal import Reactor
+internal import SystemPackage
+
+#if canImport(Glibc)
+    internal import CLinux
+#endif
+
+extension OutboundQueue.Batch {
+    /// Writes what the socket takes in one system call, and says how much that was.
+    func send(to descriptor: CInt) throws(Errno) -> Int {
+        // Most batches are one chunk.
+        if rest.isEmpty { return try first.withPart { part throws(Errno) in try Self.send(descriptor, [part]) } }
+        var parts: [iovec] = []
+        parts.reserveCapacity(1 + rest.count)
+        return try first.withPart { part throws(Errno) in
+            parts.append(part)
+            return try Self.collect(rest[...], &parts) { parts throws(Errno) in try Self.send(descriptor, parts) }
+        }
+    }
+
+    /// Holds every chunk's memory still, one inside the other, until the call has been made.
+    private static func collect(
+        _ chunks: ArraySlice<OutboundQueue.Chunk>, _ parts: inout [iovec],
+        _ body: ([iovec]) throws(Errno) -> Int
+    ) throws(Errno) -> Int {
+        guard let chunk = chunks.first else { return try body(parts) }
+        return try chunk.withPart { part throws(Errno) in
+            parts.append(part)
+            return try collect(chunks.dropFirst(), &parts, body)
+        }
+    }
+
+    private static func send(_ descriptor: CInt, _ parts: [iovec]) throws(Errno) -> Int {
+        try parts.withUnsafeBufferPointer { parts throws(Errno) in try System.send(descriptor, parts) }
+    }
+}
+
+extension OutboundQueue.Chunk {
+    fileprivate func withPart(_ body: (iovec) throws(Errno) -> Int) throws(Errno) -> Int {
+        try bytes.withUnsafeBufferPointer { buffer throws(Errno) in
+            // The kernel only reads it.
+            let start = UnsafeMutableRawPointer(mutating: buffer.baseAddress).map { $0 + range.lowerBound }
+            return try body(iovec(iov_base: start, iov_len: range.count))
+        }
+    }
+}

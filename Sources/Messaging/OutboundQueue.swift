@@ -1,0 +1,239 @@
+internal import DequeModule
+
+/// What waits to be written, in order, and who waits for it. A value without a descriptor: its owner writes the batches
+/// that it gives out, and tells it what became of them. Only one batch is out at a time, so order holds without a lock
+/// around the system call, and whoever sends meanwhile only queues.
+struct OutboundQueue {
+    /// Bytes to be written, of which `range` is still to go.
+    struct Chunk {
+        var bytes: [UInt8]
+        var range: Range<Int>
+        /// Whether the chunk's first byte begins a message; fragments after the first do not.
+        var startsMessage: Bool
+
+        var count: Int { range.count }
+    }
+
+    /// What one system call shall write.
+    struct Batch {
+        var first: Chunk
+        var rest: [Chunk] = []
+
+        var count: Int { rest.reduce(first.count) { $0 + $1.count } }
+    }
+
+    enum AcceptError: Error, Equatable {
+        case closed(Closing)
+        case full(queued: Int)
+    }
+
+    /// What the owner does after a write or another change.
+    enum Action: Equatable {
+        case none
+        /// Take the next batch.
+        case write
+        /// All is written and nothing more will come: end our direction of the stream.
+        case endStream
+    }
+
+    private enum Phase: Equatable {
+        case open
+        /// Takes no more; ends the stream once it is empty.
+        case finishing(Closing)
+        case ended(Closing)
+    }
+
+    private static let chunksPerBatch = 64
+    /// Small messages are put together up to this size.
+    private static let joinedSize = 64 * 1024
+
+    let highWaterMark: Int
+    let limit: Int
+    private var phase = Phase.open
+    private var chunks = Deque<Chunk>()
+    private var isBatchOut = false
+    /// The socket was full; the next batch waits until it is writable.
+    private var isBlocked = false
+    private(set) var queuedCount = 0
+    private var acceptedPosition: UInt64 = 0
+    private var writtenPosition: UInt64 = 0
+    private var waiters = Deque<(id: UInt64, position: UInt64)>()
+
+    init(highWaterMark: Int, limit: Int) {
+        self.highWaterMark = highWaterMark
+        self.limit = limit
+    }
+
+    var closing: Closing? {
+        switch phase {
+        case .open: nil
+        case .finishing(let closing), .ended(let closing): closing
+        }
+    }
+
+    /// Nothing is queued or being written.
+    var isEmpty: Bool { queuedCount == 0 }
+    var isBelowHighWaterMark: Bool { queuedCount < highWaterMark }
+    /// Whether the descriptor may be in use by a writer.
+    var isWriting: Bool { isBatchOut }
+    var isEnded: Bool { if case .ended = phase { true } else { false } }
+
+    // MARK: Accepting
+
+    /// Queues a message, all of it or nothing.
+    mutating func accept(_ message: consuming [Chunk]) throws(AcceptError) {
+        let count = message.reduce(0) { $0 + $1.count }
+        try checkRoom(for: count)
+        for chunk in message { chunks.append(chunk) }
+        queuedCount += count
+        acceptedPosition += UInt64(count)
+    }
+
+    /// Queues one whole frame, joined to its predecessor where both are small. Returns a buffer that can be used again.
+    mutating func accept(frame: [UInt8]) throws(AcceptError) -> [UInt8] {
+        let count = frame.count
+        try checkRoom(for: count)
+        queuedCount += count
+        acceptedPosition += UInt64(count)
+        let last = chunks.index(before: chunks.endIndex)
+        if last >= 0, chunks[last].startsMessage, chunks[last].range.upperBound == chunks[last].bytes.count,
+            chunks[last].bytes.count + count <= Self.joinedSize
+        {
+            chunks[last].bytes.append(contentsOf: frame)
+            chunks[last].range = chunks[last].range.lowerBound..<chunks[last].bytes.count
+            return frame
+        }
+        chunks.append(Chunk(bytes: frame, range: 0..<count, startsMessage: true))
+        return []
+    }
+
+    private func checkRoom(for count: Int) throws(AcceptError) {
+        if let closing { throw .closed(closing) }
+        // One message is taken by an empty queue whatever its size: the limit on messages has its own name.
+        if queuedCount > 0, queuedCount + count > limit { throw .full(queued: queuedCount) }
+    }
+
+    // MARK: Writing
+
+    /// What to write now, or nil where there is nothing, the socket is full, or another batch is out.
+    mutating func takeBatch() -> Batch? {
+        guard !isBatchOut, !isBlocked, let first = chunks.popFirst() else { return nil }
+        isBatchOut = true
+        var batch = Batch(first: first)
+        while batch.rest.count < Self.chunksPerBatch - 1, let next = chunks.popFirst() { batch.rest.append(next) }
+        return batch
+    }
+
+    /// A batch has come back, `count` of its bytes written; `isBlocked` where the socket took less than all.
+    mutating func wrote(_ count: Int, of batch: Batch, isBlocked: Bool) -> (action: Action, finished: [UInt64]) {
+        isBatchOut = false
+        if isEnded { return (.none, []) }
+        writtenPosition += UInt64(count)
+        queuedCount -= count
+        putBack(batch, written: count)
+        self.isBlocked = isBlocked && !becameWritable
+        becameWritable = false
+        var finished: [UInt64] = []
+        while let waiter = waiters.first, waiter.position <= writtenPosition {
+            finished.append(waiters.removeFirst().id)
+        }
+        return (nextAction(), finished)
+    }
+
+    /// The socket takes bytes again.
+    mutating func socketBecameWritable() -> Action {
+        // The event can overtake the writer that asked for it.
+        if isBatchOut {
+            becameWritable = true
+            return .none
+        }
+        isBlocked = false
+        return nextAction()
+    }
+
+    private var becameWritable = false
+
+    private mutating func putBack(_ batch: Batch, written: Int) {
+        if written == batch.count { return }
+        var written = written
+        var unwritten: [Chunk] = []
+        for var chunk in [batch.first] + batch.rest {
+            let part = min(written, chunk.count)
+            written -= part
+            if part == chunk.count { continue }
+            if part > 0 {
+                chunk.range = (chunk.range.lowerBound + part)..<chunk.range.upperBound
+                chunk.startsMessage = false
+            }
+            unwritten.append(chunk)
+        }
+        chunks.prepend(contentsOf: unwritten)
+    }
+
+    private mutating func nextAction() -> Action {
+        if isBatchOut || isBlocked || isEnded { return .none }
+        if !chunks.isEmpty { return .write }
+        guard case .finishing(let closing) = phase else { return .none }
+        phase = .ended(closing)
+        return .endStream
+    }
+
+    // MARK: Waiting
+
+    enum WaitAction: Equatable {
+        case finished
+        case wait
+        /// What was accepted has been thrown away, or may have been.
+        case failed(Closing)
+    }
+
+    /// Waits, under an id, until all that has been accepted is written.
+    mutating func wait(_ id: UInt64) -> WaitAction {
+        if let loss { return .failed(loss) }
+        if writtenPosition == acceptedPosition { return .finished }
+        waiters.append((id, acceptedPosition))
+        return .wait
+    }
+
+    /// Forgets a waiter; false where it has been given out already.
+    mutating func cancelWait(_ id: UInt64) -> Bool {
+        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return false }
+        waiters.remove(at: index)
+        return true
+    }
+
+    /// Why something that had been accepted was thrown away, where that has happened.
+    private(set) var loss: Closing?
+
+    // MARK: Ending
+
+    /// Takes no more, and ends the stream after what is queued.
+    mutating func finish(_ closing: Closing) -> Action {
+        guard case .open = phase else { return .none }
+        phase = .finishing(closing)
+        return nextAction()
+    }
+
+    /// Throws away what is queued. Returns the waiters that wait in vain.
+    mutating func fail(_ closing: Closing) -> [UInt64] {
+        if queuedCount > 0 { loss = closing }
+        // Why it closed first is the better reason.
+        phase = .ended(self.closing ?? closing)
+        chunks.removeAll()
+        queuedCount = 0
+        defer { waiters.removeAll() }
+        return waiters.map(\.id)
+    }
+
+    /// Throws away every message that has not been begun, and says goodbye instead.
+    mutating func abort(with frame: [UInt8]) -> Action {
+        guard case .open = phase, !isBatchOut else { return .none }
+        let kept = chunks.prefix { !$0.startsMessage }
+        let keptCount = kept.reduce(0) { $0 + $1.count }
+        if keptCount < queuedCount { loss = .protocolViolation }
+        chunks = Deque(kept + [Chunk(bytes: frame, range: 0..<frame.count, startsMessage: true)])
+        queuedCount = keptCount + frame.count
+        phase = .finishing(.protocolViolation)
+        return nextAction()
+    }
+}

@@ -1,0 +1,27 @@
+package import SystemPackage
+
+/// An open file descriptor with one owner: closed when the value ends, or handed on with `take()`.
+package struct Descriptor: ~Copyable, Sendable {
+    package let rawValue: CInt
+
+    /// Takes ownership of an open descriptor.
+    package init(owning rawValue: CInt) {
+        self.rawValue = rawValue
+    }
+
+    deinit {
+        System.close(rawValue)
+    }
+
+    /// Gives the descriptor up without closing it.
+    package consuming func take() -> CInt {
+        let rawValue = rawValue
+        discard self
+        return rawValue
+    }
+
+    /// A duplicate whose number is `minimum` or higher, marked close-on-exec.
+    package borrowing func duplicate(atLeast minimum: CInt = 0) throws(Errno) -> Descriptor {
+        Descriptor(owning: try System.duplicate(rawValue, atLeast: minimum))
+    }
+}

@@ -1,0 +1,140 @@
+package import SystemPackage
+internal import Synchronization
+
+/// A thread that waits for many things at once and runs handlers one after another.
+///
+/// Every child's handlers run on its loop, so they never race each other; a handler that takes long delays the others of
+/// its loop. Without a choice all children share one loop, whose thread starts with the first child and sleeps while
+/// nothing happens. Give a child a loop of its own with ``init(name:)`` where its handlers are slow.
+///
+/// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers it
+/// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.
+public final class EventLoop: Sendable {
+    package let name: String
+    let core: LoopCore
+
+    /// Makes a loop whose thread starts with its first use and ends when nothing refers to the loop any more.
+    ///
+    /// - Parameter name: the thread's name, of which the kernel keeps the first fifteen bytes.
+    /// - Throws: `Errno` where the process has no descriptors left.
+    public convenience init(name: String = "fork-loop") throws {
+        try self.init(named: name)
+    }
+
+    package init(named name: String) throws(Errno) {
+        self.name = name
+        core = try LoopCore()
+    }
+
+    deinit {
+        core.stop()
+    }
+
+    /// Whether the calling code runs on this loop now.
+    public var isCurrent: Bool { core.isCurrent }
+
+    /// Runs `body` on the loop, soon, after what was handed over before. From any thread.
+    public func execute(_ body: @escaping @Sendable () -> Void) {
+        core.enqueue(.closure(body))
+    }
+
+    // MARK: Driving
+
+    /// Starts the loop's own thread, unless some thread drives the loop already.
+    package func ensureDriven() throws(Errno) {
+        try core.ensureDriven(name: name)
+    }
+
+    /// Drives the loop on the calling thread until `isDone`. False where another caller's thread drives it already, or
+    /// where this is called by a handler of the loop.
+    @discardableResult
+    package func drive(until isDone: () -> Bool) -> Bool {
+        core.drive(until: isDone)
+    }
+
+    // MARK: Timers
+
+    package struct TimerID: Sendable {
+        let id: UInt64
+    }
+
+    /// Runs `body` on the loop once `delay` has gone by, measured without the time the machine sleeps.
+    package func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> TimerID {
+        TimerID(id: core.schedule(after: delay, body))
+    }
+
+    package func cancel(_ timer: TimerID) {
+        core.cancelTimer(timer.id)
+    }
+
+    // MARK: Descriptors
+
+    /// A descriptor under watch. It has to be given up with `unwatch` before it is closed.
+    package struct Watch: Sendable {
+        let descriptor: CInt
+        let token: UInt64
+    }
+
+    /// Calls the handler on the loop whenever something changes on the descriptor: each change once.
+    package func watch(
+        _ descriptor: CInt, _ handler: @escaping @Sendable (Readiness) -> Void
+    ) throws(Errno) -> Watch {
+        Watch(descriptor: descriptor, token: try core.watch(descriptor, handler))
+    }
+
+    package func update(_ watch: Watch, _ interest: Interest) {
+        core.update(watch.descriptor, token: watch.token, interest)
+    }
+
+    package func unwatch(_ watch: Watch) {
+        core.unwatch(watch.descriptor, token: watch.token)
+    }
+
+    /// Calls `turnEnds` when the present turn of the loop is over. Only on the loop.
+    package func atEndOfTurn(_ participant: any TurnParticipant) {
+        core.atEndOfTurn(participant)
+    }
+
+    /// Lends a buffer to read into, for the time of the call. Only on the loop.
+    package func withReadBuffer(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
+        core.withReadBuffer(body)
+    }
+
+    // MARK: The shared loop
+
+    private static let sharedLoop = Mutex<EventLoop?>(nil)
+
+    /// The loop that all share who chose none, or a new one, which becomes that once somebody passes it to `share`.
+    package static func sharedOrNew() throws(Errno) -> EventLoop {
+        if let loop = sharedLoop.withLock({ $0 }) { return loop }
+        return try EventLoop(named: "fork-loop")
+    }
+
+    package static func share(_ loop: EventLoop) {
+        sharedLoop.withLock { if $0 == nil { $0 = loop } }
+    }
+}
+
+extension EventLoop: SerialExecutor, TaskExecutor {
+    public func enqueue(_ job: consuming ExecutorJob) {
+        core.enqueue(.task(UnownedJob(job), self))
+        // A job that nobody runs would hang its task for good, and there is no way to refuse one.
+        try? ensureDriven()
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+        UnownedSerialExecutor(ordinary: self)
+    }
+
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+        UnownedTaskExecutor(ordinary: self)
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? {
+        isCurrent
+    }
+
+    public func checkIsolated() {
+        precondition(isCurrent, "This code has to run on its event loop")
+    }
+}

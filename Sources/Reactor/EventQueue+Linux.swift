@@ -1,0 +1,78 @@
+#if os(Linux)
+    internal import CLinux
+    internal import Glibc
+    internal import SystemPackage
+
+    /// The kernel's side of the loop: an epoll instance and the eventfd that interrupts its wait.
+    ///
+    /// All is edge-triggered: an event says that something changed, so nothing has to be read or unregistered to silence
+    /// it (a closed peer would otherwise report EPOLLHUP for ever), and whoever stops early must come back by itself.
+    final class EventQueue: Sendable {
+        private let epoll: Descriptor
+        private let wakeUp: Descriptor
+        private static let wakeUpToken = UInt64.max
+
+        init() throws(Errno) {
+            epoll = Descriptor(owning: try Self.check(epoll_create1(CInt(EPOLL_CLOEXEC))))
+            wakeUp = Descriptor(owning: try Self.check(eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))))
+            try control(EPOLL_CTL_ADD, wakeUp.rawValue, EPOLLIN.rawValue | EPOLLET.rawValue, Self.wakeUpToken)
+        }
+
+        func add(_ descriptor: CInt, _ interest: Interest, token: UInt64) throws(Errno) {
+            try control(EPOLL_CTL_ADD, descriptor, interest.epollEvents, token)
+        }
+
+        /// Also reports anew what is ready already.
+        func modify(_ descriptor: CInt, _ interest: Interest, token: UInt64) throws(Errno) {
+            try control(EPOLL_CTL_MOD, descriptor, interest.epollEvents, token)
+        }
+
+        func remove(_ descriptor: CInt) {
+            try? control(EPOLL_CTL_DEL, descriptor, 0, 0)
+        }
+
+        /// Makes `wait` return. The counter is never read: each write is an edge of its own.
+        func interrupt() {
+            eventfd_write(wakeUp.rawValue, 1)
+        }
+
+        /// Waits for events, for ever where `milliseconds` is -1, and passes each on.
+        func wait(milliseconds: CInt, _ body: (_ token: UInt64, Readiness) -> Void) {
+            withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 128) { events in
+                // EINTR is one of the ways to return early; the caller's next turn waits again.
+                let count = epoll_wait(epoll.rawValue, events.baseAddress, CInt(events.count), milliseconds)
+                guard count > 0 else { return }
+                for event in events[..<Int(count)] where event.data.u64 != Self.wakeUpToken {
+                    body(event.data.u64, Readiness(epollEvents: event.events))
+                }
+            }
+        }
+
+        private func control(_ operation: CInt, _ target: CInt, _ events: UInt32, _ token: UInt64) throws(Errno) {
+            var event = epoll_event(events: events, data: epoll_data_t(u64: token))
+            _ = try Self.check(epoll_ctl(epoll.rawValue, operation, target, &event))
+        }
+
+        private static func check(_ result: CInt) throws(Errno) -> CInt {
+            if result == -1 { throw Errno(rawValue: errno) }
+            return result
+        }
+    }
+
+    extension Interest {
+        fileprivate var epollEvents: UInt32 {
+            var events = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+            if self == .readingAndWriting { events |= EPOLLOUT.rawValue }
+            return events
+        }
+    }
+
+    extension Readiness {
+        fileprivate init(epollEvents events: UInt32) {
+            self = []
+            if events & EPOLLIN.rawValue != 0 { insert(.readable) }
+            if events & (EPOLLOUT.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { insert(.writable) }
+            if events & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { insert(.peerClosed) }
+        }
+    }
+#endif

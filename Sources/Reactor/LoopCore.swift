@@ -1,0 +1,208 @@
+internal import DequeModule
+internal import Synchronization
+internal import SystemPackage
+
+/// Something that has work to finish when the loop's turn is over, such as writes gathered during the turn.
+package protocol TurnParticipant: AnyObject, Sendable {
+    func turnEnds()
+}
+
+/// The loop itself: one turn runs what was handed over, waits for events, and passes them on. Threads that drive it hold
+/// the core, not the `EventLoop`, so that a loop nobody refers to any more can end.
+final class LoopCore: @unchecked Sendable {
+    // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one thread
+    // does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
+    private let queue: EventQueue
+    private let shared = Mutex(Shared())
+    private let confined = Confined()
+    private let drivingThread = Atomic<UInt>(0)
+
+    enum Job {
+        case closure(@Sendable () -> Void)
+        /// The executor is kept until its job has run.
+        case task(UnownedJob, EventLoop)
+    }
+
+    private struct Shared: ~Copyable {
+        var jobs = Deque<Job>()
+        var timers = TimerQueue<SuspendingClock.Instant, @Sendable () -> Void>()
+        var watches = WatchTable<@Sendable (Readiness) -> Void>()
+        var driver = LoopDriver()
+        var isWaiting = false
+        var turns: UInt64 = 0
+    }
+
+    private final class Confined {
+        var runningJobs = Deque<Job>()
+        var participants: [any TurnParticipant] = []
+        /// What all channels of the loop read into. Untouched pages cost nothing.
+        let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+
+        deinit {
+            readBuffer.deallocate()
+        }
+    }
+
+    init() throws(Errno) {
+        queue = try EventQueue()
+    }
+
+    var isCurrent: Bool { drivingThread.load(ordering: .relaxed) == Thread.current }
+
+    /// How often the loop has woken up; for tests that prove that it sleeps.
+    var turns: UInt64 { shared.withLock { $0.turns } }
+
+    var watchCount: Int { shared.withLock { $0.watches.count } }
+
+    // MARK: From any thread
+
+    func enqueue(_ job: Job) {
+        change { $0.jobs.append(job) }
+    }
+
+    func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> UInt64 {
+        change { $0.timers.add(at: .now + delay, body) }
+    }
+
+    func cancelTimer(_ id: UInt64) {
+        _ = shared.withLock { $0.timers.cancel(id) }
+    }
+
+    func watch(_ descriptor: CInt, _ handler: @escaping @Sendable (Readiness) -> Void) throws(Errno) -> UInt64 {
+        let token = shared.withLock { $0.watches.add(handler) }
+        do {
+            try queue.add(descriptor, .reading, token: token)
+        } catch {
+            shared.withLock { $0.watches.remove(token) }
+            throw error
+        }
+        return token
+    }
+
+    func update(_ descriptor: CInt, token: UInt64, _ interest: Interest) {
+        // Can fail only for a descriptor that is not watched, which the caller rules out.
+        try? queue.modify(descriptor, interest, token: token)
+    }
+
+    func unwatch(_ descriptor: CInt, token: UInt64) {
+        queue.remove(descriptor)
+        shared.withLock { $0.watches.remove(token) }
+    }
+
+    /// Changes what the loop has to do, and interrupts its wait where it is waiting.
+    private func change<Result>(_ body: (inout Shared) -> sending Result) -> Result {
+        let (result, interrupt) = shared.withLock { shared in
+            let result = body(&shared)
+            defer { shared.isWaiting = false }
+            return (result, shared.isWaiting)
+        }
+        if interrupt { queue.interrupt() }
+        return result
+    }
+
+    // MARK: Driving
+
+    /// Starts a thread that drives the loop, unless somebody does already.
+    func ensureDriven(name: String) throws(Errno) {
+        guard change({ $0.driver.startBackground() }) else { return }
+        do {
+            try Thread.start(name: name) { self.driveInBackground() }
+        } catch {
+            change { $0.driver.abandon() }
+            throw error
+        }
+    }
+
+    /// Drives the loop on the calling thread until `isDone`; a background thread makes way. False where another caller
+    /// drives it, or where this is a handler of the loop itself.
+    func drive(until isDone: () -> Bool) -> Bool {
+        if isCurrent { return false }
+        switch change({ $0.driver.takeOver() }) {
+        case .start: break
+        case .wait(let gate): gate.wait()
+        case .refuse: return false
+        }
+        drivingThread.store(Thread.current, ordering: .relaxed)
+        while !isDone() { turn() }
+        drivingThread.store(0, ordering: .relaxed)
+        change { $0.driver.abandon() }
+        return true
+    }
+
+    /// Ends the background thread after its turn.
+    func stop() {
+        change { $0.driver.stop() }
+    }
+
+    private func driveInBackground() {
+        drivingThread.store(Thread.current, ordering: .relaxed)
+        while shared.withLock({ $0.driver.backgroundStays }) { turn() }
+        drivingThread.store(0, ordering: .relaxed)
+        let gate = shared.withLock { $0.driver.backgroundLeaves() }
+        gate?.open()
+    }
+
+    // MARK: In the loop
+
+    /// Calls `turnEnds` once when this turn is over. Only in the loop.
+    func atEndOfTurn(_ participant: any TurnParticipant) {
+        assert(isCurrent)
+        confined.participants.append(participant)
+    }
+
+    func withReadBuffer(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
+        assert(isCurrent)
+        body(confined.readBuffer)
+    }
+
+    private func turn() {
+        runJobs()
+        fireTimers()
+        endTurn()
+        let timeout = shared.withLock { shared in
+            shared.turns += 1
+            let timeout = Self.timeout(&shared)
+            shared.isWaiting = timeout != 0
+            return timeout
+        }
+        queue.wait(milliseconds: timeout) { token, readiness in
+            shared.withLock { $0.watches.handler(of: token) }?(readiness)
+        }
+        shared.withLock { $0.isWaiting = false }
+        endTurn()
+    }
+
+    private static func timeout(_ shared: inout Shared) -> CInt {
+        if !shared.jobs.isEmpty || shared.driver.wantsChange { return 0 }
+        guard let deadline = shared.timers.nextDeadline() else { return -1 }
+        let remaining = SuspendingClock.now.duration(to: deadline)
+        if remaining <= .zero { return 0 }
+        // Rounded up, or the loop would spin through the last millisecond; a day at most, then it looks again.
+        let (seconds, attoseconds) = remaining.components
+        if seconds >= 86_400 { return 86_400_000 }
+        return CInt(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+
+    private func runJobs() {
+        shared.withLock { swap(&$0.jobs, &confined.runningJobs) }
+        while let job = confined.runningJobs.popFirst() {
+            switch job {
+            case .closure(let body): body()
+            case .task(let job, let loop):
+                job.runSynchronously(
+                    isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
+            }
+        }
+    }
+
+    private func fireTimers() {
+        if shared.withLock({ $0.timers.isEmpty }) { return }
+        let now = SuspendingClock.now
+        while let body = shared.withLock({ $0.timers.popDue(at: now) }) { body() }
+    }
+
+    private func endTurn() {
+        // What ends here may begin new work that belongs to this turn.
+        while let participant = confined.participants.popLast() { participant.turnEnds() }
+    }
+}

@@ -1,0 +1,20 @@
+/// What the loop is asked to report of a descriptor.
+package enum Interest: Sendable {
+    case reading
+    /// Only while a write waits: each read by the peer would be a wake-up here.
+    case readingAndWriting
+}
+
+/// What may be possible on a descriptor now. A hint: a read or write can still find nothing.
+package struct Readiness: OptionSet, Sendable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    package static let readable = Readiness(rawValue: 1)
+    package static let writable = Readiness(rawValue: 2)
+    /// The peer writes no more; what it wrote before may still be unread.
+    package static let peerClosed = Readiness(rawValue: 4)
+}

@@ -1,0 +1,144 @@
+#if os(Linux)
+    package import CLinux
+    internal import Glibc
+    package import SystemPackage
+
+    /// The system calls of this package: EINTR is retried, -1 becomes an `Errno`.
+    package enum System {
+        @inline(__always)
+        private static func check<Result: FixedWidthInteger>(_ call: () -> Result) throws(Errno) -> Result {
+            while true {
+                let result = call()
+                if result != -1 { return result }
+                if errno != EINTR { throw Errno(rawValue: errno) }
+            }
+        }
+
+        /// Never retried: Linux has released the number even where it reports EINTR.
+        package static func close(_ descriptor: CInt) {
+            _ = Glibc.close(descriptor)
+        }
+
+        package static func duplicate(_ descriptor: CInt, atLeast minimum: CInt) throws(Errno) -> CInt {
+            try check { fcntl(descriptor, F_DUPFD_CLOEXEC, minimum) }
+        }
+
+        // MARK: Sockets
+
+        package struct SocketPair: ~Copyable {
+            let ours: Descriptor
+            let theirs: Descriptor
+
+            package consuming func split<Result>(
+                _ body: (consuming Descriptor, consuming Descriptor) throws -> Result
+            ) rethrows -> Result {
+                try body(ours, theirs)
+            }
+        }
+
+        /// Two connected Unix stream sockets, both close-on-exec.
+        package static func socketPair() throws(Errno) -> SocketPair {
+            var pair: (CInt, CInt) = (-1, -1)
+            _ = try withUnsafeMutableBytes(of: &pair) { bytes throws(Errno) in
+                try check { clinux_socketpair(bytes.bindMemory(to: CInt.self).baseAddress) }
+            }
+            return SocketPair(ours: Descriptor(owning: pair.0), theirs: Descriptor(owning: pair.1))
+        }
+
+        /// Writes what the socket takes at once; never waits, never raises SIGPIPE.
+        package static func send(_ descriptor: CInt, _ parts: UnsafeBufferPointer<iovec>) throws(Errno) -> Int {
+            try check { clinux_send(descriptor, parts.baseAddress, CInt(parts.count)) }
+        }
+
+        /// Reads what is there; 0 is the end of the stream. Never waits.
+        package static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+            try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count) }
+        }
+
+        /// Ends our direction of the stream; the peer reads the end after all that was written.
+        package static func shutdownWriting(_ descriptor: CInt) {
+            _ = shutdown(descriptor, CInt(SHUT_WR))
+        }
+
+        package static func isUnixStream(_ descriptor: CInt) -> Bool {
+            clinux_is_unix_stream(descriptor)
+        }
+
+        /// Waits until the descriptor takes more bytes; false when the time is over first.
+        package static func waitUntilWritable(_ descriptor: CInt, milliseconds: CInt) throws(Errno) -> Bool {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            return try check { poll(&entry, 1, milliseconds) } > 0
+        }
+
+        // MARK: Files
+
+        package static func openDirectory(_ path: String) throws(Errno) -> Descriptor {
+            Descriptor(owning: try check { clinux_open_directory(path) })
+        }
+
+        package static func openNull() throws(Errno) -> Descriptor {
+            Descriptor(owning: try check { Glibc.open("/dev/null", O_RDWR | O_CLOEXEC) })
+        }
+
+        package static func isDirectory(_ path: String) -> Bool {
+            var status = stat()
+            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        }
+
+        package static func exists(_ path: String) -> Bool {
+            access(path, F_OK) == 0
+        }
+
+        package static func currentDirectory() throws(Errno) -> String {
+            guard let path = getcwd(nil, 0) else { throw Errno(rawValue: errno) }
+            defer { free(path) }
+            return String(cString: path)
+        }
+
+        /// The path of the running program.
+        package static func executablePath() -> String? {
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+                let count = readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
+                guard count > 0 else { return nil }
+                return buffer.withMemoryRebound(to: UInt8.self) { String(decoding: $0[..<count], as: UTF8.self) }
+            }
+        }
+
+        /// This process's variables as `NAME=value`, in the environment's order.
+        package static func environment() -> [String] {
+            var entries: [String] = []
+            guard var next = clinux_environment() else { return [] }
+            while let entry = next.pointee {
+                entries.append(String(cString: entry))
+                next += 1
+            }
+            return entries
+        }
+
+        // MARK: Processes
+
+        /// Waits for a process that is about to end, and reaps it.
+        package static func waitUntilReaped(_ process: CInt) {
+            var entry = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
+            while (try? check { poll(&entry, 1, -1) }) == nil {}
+            _ = try? reap(process)
+        }
+
+        package static func openProcess(_ pid: Int32) throws(Errno) -> Descriptor {
+            Descriptor(owning: try check { clinux_pidfd_open(pid) })
+        }
+
+        package static func signalProcess(_ process: CInt, _ signal: CInt) throws(Errno) {
+            _ = try check { clinux_pidfd_send_signal(process, signal) }
+        }
+
+        /// How the process ended, or nil while it runs. Its zombie is gone afterwards.
+        package static func reap(_ process: CInt) throws(Errno) -> ExitStatus? {
+            var result = clinux_exit()
+            _ = try check { clinux_reap(process, &result) }
+            guard result.ended else { return nil }
+            return result.signaled
+                ? .signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core) : .exited(code: result.value)
+        }
+    }
+#endif

@@ -1,0 +1,218 @@
+/// A whole message or control frame, its fragments put together.
+package struct InboundFrame {
+    package enum Body {
+        /// Lies in the input; valid until the input is.
+        case borrowed(UnsafeRawBufferPointer)
+        case owned([UInt8])
+    }
+
+    package let kind: FrameKind
+    package let handleCount: Int
+    package let body: Body
+
+    package func withBytes<Result, Failure>(
+        _ read: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        switch body {
+        case .borrowed(let bytes):
+            return try read(bytes)
+        case .owned(let bytes):
+            return try bytes.withUnsafeBufferPointer { buffer throws(Failure) in
+                try read(UnsafeRawBufferPointer(buffer))
+            }
+        }
+    }
+
+    /// The body as an array; copies only what is borrowed.
+    package consuming func bytes() -> [UInt8] {
+        switch body {
+        case .borrowed(let bytes): Array(bytes)
+        case .owned(let bytes): bytes
+        }
+    }
+}
+
+/// Cuts a stream of bytes into frames and puts fragments together; the bytes may come in any portions.
+///
+/// A frame that lies whole in the input is passed on where it lies. Otherwise its body is gathered, and no more memory is
+/// reserved than the length that has been checked against the limit; the memory of fragments grows only as they come.
+package struct FrameDecoder {
+    /// The longest body of a hello or an abort.
+    package static let controlLimit = 64 * 1024
+
+    /// The longest message, all its fragments together, in bytes.
+    package var messageLimit: Int
+
+    private var header = HeaderBuffer()
+    /// The frame whose body is being gathered, and how much of it is still to come.
+    private var current: FrameHeader?
+    private var missing = 0
+    /// The first header of a message of which more fragments are to come.
+    private var unfinished: FrameHeader?
+    private var messageBody: [UInt8] = []
+    private var controlBody: [UInt8] = []
+    private var hasHello = false
+
+    package init(messageLimit: Int) {
+        self.messageLimit = messageLimit
+    }
+
+    /// Takes bytes from the front of the input until a message is complete; nil when the input is used up.
+    package mutating func next(from input: inout UnsafeRawBufferPointer) throws(WireError) -> InboundFrame? {
+        while true {
+            if current == nil { try beginFrame(from: &input) }
+            guard let frame = current else { return nil }
+            let isAlone = !frame.hasMore && (unfinished == nil || frame.kind.isControl)
+            if isAlone, missing == frame.bodyCount, input.count >= missing {
+                current = nil
+                return InboundFrame(
+                    kind: frame.kind, handleCount: Int(frame.handleCount),
+                    body: .borrowed(input.removePrefix(missing)))
+            }
+            gather(frame, from: &input)
+            if missing > 0 { return nil }
+            current = nil
+            if let whole = finish(frame) { return whole }
+        }
+    }
+
+    /// The length of the body of a hello whose header this is; nil where it is something else, or too long.
+    package static func helloBodyCount(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        var buffer = HeaderBuffer()
+        var input = bytes
+        buffer.fill(from: &input)
+        guard let length = buffer.length, length >= FrameHeader.countedSize, let header = try? buffer.take(),
+            header.kind == .hello, header.bodyCount <= controlLimit
+        else { return nil }
+        return header.bodyCount
+    }
+
+    /// Says whether the stream may end here.
+    package func endOfStream() throws(WireError) {
+        if !header.isEmpty || current != nil || unfinished != nil { throw .truncated }
+    }
+
+    // MARK: Headers
+
+    private mutating func beginFrame(from input: inout UnsafeRawBufferPointer) throws(WireError) {
+        header.fill(from: &input)
+        try checkLength()
+        guard let frame = try header.take() else { return }
+        try check(frame)
+        current = frame
+        missing = frame.bodyCount
+    }
+
+    /// What the first four bytes tell is not left until the others have come.
+    private func checkLength() throws(WireError) {
+        guard let length = header.length else { return }
+        if length < FrameHeader.countedSize { throw .lengthTooSmall(length) }
+        let count = Int(length) - FrameHeader.countedSize
+        if count > max(messageLimit, Self.controlLimit) {
+            throw .tooLong(length: UInt64(count), limit: messageLimit)
+        }
+    }
+
+    private mutating func check(_ frame: FrameHeader) throws(WireError) {
+        if frame.kind == .hello {
+            if hasHello { throw .repeatedHello }
+            hasHello = true
+        } else if !hasHello {
+            throw .noHello(frame.kind)
+        }
+        if frame.kind.isControl {
+            if frame.hasMore { throw .fragmentedControl(frame.kind) }
+            try checkLength(frame.bodyCount, limit: Self.controlLimit)
+        } else {
+            if let unfinished, unfinished.kind != frame.kind { throw .interruptedMessage(frame.kind) }
+            try checkLength(messageBody.count + frame.bodyCount, limit: messageLimit)
+        }
+        // Descriptors ride with the first fragment of a message, and with nothing else.
+        if frame.handleCount > 0, frame.kind.isControl || unfinished != nil {
+            throw .handlesDoNotMatch(announced: Int(frame.handleCount), received: 0)
+        }
+    }
+
+    private func checkLength(_ length: Int, limit: Int) throws(WireError) {
+        if length > limit { throw .tooLong(length: UInt64(length), limit: limit) }
+    }
+
+    // MARK: Bodies
+
+    private mutating func gather(_ frame: FrameHeader, from input: inout UnsafeRawBufferPointer) {
+        let portion = input.removePrefix(min(missing, input.count))
+        missing -= portion.count
+        if frame.kind.isControl {
+            controlBody.append(contentsOf: portion)
+        } else {
+            // Only for the first frame: growing to the exact size for each fragment would copy all of them each time.
+            if messageBody.isEmpty { messageBody.reserveCapacity(frame.bodyCount) }
+            messageBody.append(contentsOf: portion)
+        }
+    }
+
+    /// The message that this frame completes, if it does.
+    private mutating func finish(_ frame: FrameHeader) -> InboundFrame? {
+        if frame.kind.isControl {
+            defer { controlBody = [] }
+            return InboundFrame(kind: frame.kind, handleCount: 0, body: .owned(controlBody))
+        }
+        let first = unfinished ?? frame
+        if frame.hasMore {
+            unfinished = first
+            return nil
+        }
+        unfinished = nil
+        defer { messageBody = [] }
+        return InboundFrame(kind: frame.kind, handleCount: Int(first.handleCount), body: .owned(messageBody))
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Cuts `count` bytes, which are there, off the front.
+    fileprivate mutating func removePrefix(_ count: Int) -> UnsafeRawBufferPointer {
+        defer { self = UnsafeRawBufferPointer(rebasing: self[count...]) }
+        return UnsafeRawBufferPointer(rebasing: self[..<count])
+    }
+}
+
+/// The bytes of a header that have come so far.
+private struct HeaderBuffer {
+    private var value: UInt64 = 0
+    private var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    /// The length, as soon as its four bytes are there.
+    var length: UInt32? {
+        count < 4 ? nil : UInt32(truncatingIfNeeded: value >> (8 * UInt64(count - 4)))
+    }
+
+    mutating func fill(from input: inout UnsafeRawBufferPointer) {
+        if count == 0, input.count >= FrameHeader.size {
+            value = UInt64(bigEndian: input.loadUnaligned(as: UInt64.self))
+            count = FrameHeader.size
+            _ = input.removePrefix(FrameHeader.size)
+            return
+        }
+        while count < FrameHeader.size, let byte = input.first {
+            value = value << 8 | UInt64(byte)
+            count += 1
+            _ = input.removePrefix(1)
+        }
+    }
+
+    /// The header, if it is whole; the buffer is empty then.
+    mutating func take() throws(WireError) -> FrameHeader? {
+        guard count == FrameHeader.size else { return nil }
+        count = 0
+        let kind = UInt8(truncatingIfNeeded: value >> 24)
+        let flags = UInt8(truncatingIfNeeded: value >> 16)
+        guard let known = FrameKind(rawValue: kind) else { throw .unknownKind(kind) }
+        if flags & ~FrameHeader.moreFlag != 0 { throw .unknownFlags(flags) }
+        return FrameHeader(
+            kind: known, hasMore: flags & FrameHeader.moreFlag != 0,
+            handleCount: UInt16(truncatingIfNeeded: value),
+            bodyCount: Int(value >> 32) - FrameHeader.countedSize)
+    }
+}

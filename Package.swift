@@ -35,9 +35,24 @@ let package = Package(
             name: "ParentChildParent", dependencies: ["Fork", "ParentChildChild"], path: "Examples/ParentChild/Parent"),
         .executableTarget(
             name: "ParentChildChild", dependencies: ["Fork"], path: "Examples/ParentChild/Child"),
+        .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec"]),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor"]),
+        .executableTarget(name: "fixture-child", dependencies: ["Fork"], path: "Tests/Fixtures/Child"),
+        .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
+        .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["Fork", "fixture-child", "fixture-raw", "fixture-parent"]
+        ),
     ]
 )
+
+// The fuzzers link only with `-sanitize=fuzzer`, so they would break an ordinary build.
+if Context.environment["FORK_FUZZING"] != nil {
+    package.targets += [
+        .executableTarget(name: "FuzzJSON", dependencies: ["JSONCodec"], path: "Tests/Fuzzing/FuzzJSON")
+    ]
+}
 
 for target in package.targets where target.type != .system && target.name != "CLinux" {
     target.swiftSettings = [

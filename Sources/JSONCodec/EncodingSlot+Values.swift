@@ -40,12 +40,12 @@ extension EncodingSlot {
 
     func encodeNullMember(_ key: some CodingKey) throws {
         try beginMember(key)
-        writer.bytes.append(ascii: "null")
+        writer.text.pointee.bytes.append(ascii: "null")
     }
 
     func encodeNullElement() throws {
         try beginElement()
-        writer.bytes.append(ascii: "null")
+        writer.text.pointee.bytes.append(ascii: "null")
     }
 
     /// The slot of the member or element that has just begun.
@@ -55,7 +55,7 @@ extension EncodingSlot {
 
     /// The slot of the member or element that has just begun, in a writer of its own.
     func detachedChild(_ key: some CodingKey) -> EncodingSlot {
-        let apart = writer.spliceValue(at: writer.bytes.count)
+        let apart = writer.spliceValue(at: writer.text.pointee.bytes.count)
         return EncodingSlot(session: session, writer: apart, parent: self, key: key)
     }
 
@@ -83,22 +83,23 @@ extension EncodingSlot {
     }
 
     private func tooLarge(_ value: Any, at key: (any CodingKey)?) -> EncodingError {
-        invalid(value, "\(value) has more than 64 bits, which most readers of JSON would round; send a string.", at: key)
+        invalid(
+            value, "\(value) has more than 64 bits, which most readers of JSON would round; send a string.", at: key)
     }
 
     /// Writes a scalar at the end of the text; false when the value is none.
     @inline(__always)
     func writeScalar<T: Encodable>(_ value: T) throws -> Bool {
         if T.self == String.self {
-            writer.bytes.append(string: unsafeBitCast(value, to: String.self))
+            writer.text.pointee.bytes.append(string: unsafeBitCast(value, to: String.self))
         } else if T.self == Int.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: Int.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int.self))
         } else if T.self == Bool.self {
-            writer.bytes.append(bool: unsafeBitCast(value, to: Bool.self))
+            writer.text.pointee.bytes.append(bool: unsafeBitCast(value, to: Bool.self))
         } else if T.self == Double.self {
-            writer.bytes.append(floatingPoint: unsafeBitCast(value, to: Double.self))
+            writer.text.pointee.bytes.append(floatingPoint: unsafeBitCast(value, to: Double.self))
         } else if T.self == Float.self {
-            writer.bytes.append(floatingPoint: unsafeBitCast(value, to: Float.self))
+            writer.text.pointee.bytes.append(floatingPoint: unsafeBitCast(value, to: Float.self))
         } else {
             return writeRarerInteger(value)
         }
@@ -107,28 +108,28 @@ extension EncodingSlot {
 
     private func writeRarerInteger<T: Encodable>(_ value: T) -> Bool {
         if T.self == UInt8.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: UInt8.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt8.self))
         } else if T.self == Int64.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: Int64.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int64.self))
         } else if T.self == UInt64.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: UInt64.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt64.self))
         } else if T.self == Int32.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: Int32.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int32.self))
         } else if T.self == UInt32.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: UInt32.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt32.self))
         } else if T.self == UInt.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: UInt.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt.self))
         } else if T.self == Int16.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: Int16.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int16.self))
         } else if T.self == UInt16.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: UInt16.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt16.self))
         } else if T.self == Int8.self {
-            writer.bytes.append(integer: unsafeBitCast(value, to: Int8.self))
+            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int8.self))
         } else if #available(macOS 15, iOS 18, tvOS 18, watchOS 11, visionOS 2, *) {
             if T.self == Int128.self {
-                writer.bytes.append(integer: unsafeBitCast(value, to: Int128.self))
+                writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int128.self))
             } else if T.self == UInt128.self {
-                writer.bytes.append(integer: unsafeBitCast(value, to: UInt128.self))
+                writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt128.self))
             } else {
                 return false
             }

@@ -33,7 +33,7 @@ final class EncodingSlot {
         self.parent = parent
         self.key = key
         depth = parent.map { $0.depth + 1 } ?? 0
-        offset = writer.bytes.count
+        offset = writer.text.pointee.bytes.count
     }
 
     var path: [any CodingKey] {
@@ -75,16 +75,18 @@ final class EncodingSlot {
         try session.check()
         guard content == .nothing else { throw invalid(JSON.null, "This encoder has a value already.") }
         begin()
-        writer.bytes.append(ascii: "null")
+        writer.text.pointee.bytes.append(ascii: "null")
         content = .scalar
     }
 
-    private func encodeComposite(_ value: some Encodable) throws {
-        if let json = value as? JSON {
+    private func encodeComposite<T: Encodable>(_ value: T) throws {
+        if T.self == JSON.self {
+            let json = unsafeBitCast(value, to: JSON.self)  // from a type to itself
             try requireDepth(of: json, room: JSONText.maximumDepth - depth)
-            writer.bytes.append(json: json)
+            writer.text.pointee.bytes.append(json: json)
             content = .scalar
-        } else if let direct = value as? any DirectlyEncodable {
+        } else if T.self is any DirectlyEncodable.Type, let direct = value as? any DirectlyEncodable {
+            // The types are asked first: a failed cast of a value would have copied it.
             try direct.encode(into: self)
         } else {
             try session.recurse(value, at: self) { try value.encode(to: self) }
@@ -114,7 +116,7 @@ final class EncodingSlot {
 
     /// Makes sure that the writer stands where the value belongs.
     private func begin() {
-        guard writer.bytes.count != offset else { return }
+        guard writer.text.pointee.bytes.count != offset else { return }
         writer = writer.spliceValue(at: offset)
         offset = 0
     }
@@ -136,23 +138,23 @@ final class EncodingSlot {
             return EncodingSlot(session: session, writer: TextWriter())
         }
         begin()
-        writer.bytes.append(UInt8(ascii: shape == .array ? "[" : "{"))
+        writer.text.pointee.bytes.append(UInt8(ascii: shape == .array ? "[" : "{"))
         content = wanted
         isOpen = true
         level = writer.push(self)
-        firstKey = writer.keys.count
+        firstKey = writer.text.pointee.keys.count
         return self
     }
 
-    /// Called by the writer when something outside is to be written.
-    func close(isReferenced: Bool) {
-        closingOffset = writer.bytes.count
-        writer.bytes.append(UInt8(ascii: content == .array ? "]" : "}"))
+    /// Called by the writer when something outside is to be written, or at the end.
+    func close(mayContinue: Bool) {
+        closingOffset = writer.text.pointee.bytes.count
+        writer.text.pointee.bytes.append(UInt8(ascii: content == .array ? "]" : "}"))
         isOpen = false
         if content == .object {
-            // Only where somebody holds this slot can there be more keys to compare with.
-            if isReferenced { collectKeys() }
-            writer.keys.removeLast(writer.keys.count - firstKey)
+            // Only while somebody holds this slot can there be more keys to compare with.
+            if mayContinue { collectKeys() }
+            writer.text.pointee.keys.removeLast(writer.text.pointee.keys.count - firstKey)
         }
     }
 
@@ -165,8 +167,6 @@ final class EncodingSlot {
             level = -1
             isOpen = true
         }
-        if count > 0 { writer.bytes.append(UInt8(ascii: ",")) }
-        count += 1
     }
 
     /// Writes a key, after which the value is to be written.
@@ -174,45 +174,42 @@ final class EncodingSlot {
     /// - Throws: where the object has that key already; then nothing is written.
     func beginMember(_ key: some CodingKey) throws {
         try session.check()
-        let string = key.stringValue
         advance()
-        let start = writer.bytes.count
-        writer.bytes.append(UInt8(ascii: "\""))
-        writer.bytes.append(escaped: string)
-        let range = start + 1..<writer.bytes.count
-        guard isNewKey(range) else {
-            count -= 1
-            writer.bytes.removeLast(writer.bytes.count - start + (count > 0 ? 1 : 0))
-            throw invalid(string, "The object has that key already; two members cannot share one.", at: key)
+        if manyKeys == nil && writer.text.pointee.keys.count - firstKey >= Self.fewKeys { collectKeys() }
+        guard appendNewKey(key.stringValue) else {
+            throw invalid(key.stringValue, "The object has that key already; two members cannot share one.", at: key)
         }
-        writer.bytes.append(ascii: "\":")
+        count += 1
     }
 
     func beginElement() throws {
         try session.check()
         advance()
+        if count > 0 { writer.text.pointee.bytes.append(UInt8(ascii: ",")) }
+        count += 1
     }
 
     // MARK: Keys
 
-    /// Records the key, unless it is there already. Up to sixteen are compared one by one, which beats hashing.
-    private func isNewKey(_ range: Range<Int>) -> Bool {
-        if manyKeys == nil && writer.keys.count - firstKey >= 16 { collectKeys() }
-        if manyKeys != nil {
-            return manyKeys!.insert(ExactString(escaped: writer.bytes[range])).inserted  // `!`: just compared with nil
+    /// More keys than that are looked up in a set.
+    static let fewKeys = 16
+
+    private func appendNewKey(_ key: String) -> Bool {
+        guard manyKeys != nil else {
+            return writer.text.pointee.append(newKey: key, isFirst: count == 0, firstKey: firstKey)
         }
-        let isKnown = writer.bytes.withUnsafeBufferPointer { bytes in
-            writer.keys[firstKey...].contains { known in
-                known.count == range.count && bytes[known].elementsEqual(bytes[range])
-            }
-        }
-        if !isKnown { writer.keys.append(range) }
-        return !isKnown
+        let length = writer.text.pointee.bytes.count
+        let range = writer.text.pointee.append(key: key, isFirst: count == 0)
+        // `!`: checked above.
+        let isNew = manyKeys!.insert(ExactString(escaped: writer.text.pointee.bytes[range])).inserted
+        if !isNew { writer.text.pointee.bytes.removeLast(writer.text.pointee.bytes.count - length) }
+        return isNew
     }
 
     private func collectKeys() {
         guard manyKeys == nil else { return }
-        manyKeys = Set(writer.keys[firstKey...].map { ExactString(escaped: writer.bytes[$0]) })
+        let text = writer.text.pointee
+        manyKeys = Set(text.keys[firstKey...].map { ExactString(escaped: text.bytes[$0]) })
     }
 }
 

@@ -48,6 +48,22 @@ extension JSON: Codable {
     }
 }
 
+extension JSON.Object: Codable {
+    /// - Throws: `DecodingError` when the value is no object.
+    public init(from decoder: any Decoder) throws {
+        guard case .object(let object) = try JSON(from: decoder) else {
+            let context = DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "Expected an object.")
+            throw DecodingError.typeMismatch(JSON.Object.self, context)
+        }
+        self = object
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(JSON.object(self))
+    }
+}
+
 extension JSON: CustomStringConvertible {
     /// The value as compact JSON text, which parses back to an equal value.
     ///

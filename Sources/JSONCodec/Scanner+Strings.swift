@@ -74,7 +74,12 @@ extension Scanner {
             bytes[position + 1] == UInt8(ascii: "u")
         else { throw lone }
         position += 2
-        guard try scanFourHexDigits() & 0xFC00 == 0xDC00 else { throw lone }
+        let low = try scanFourHexDigits()
+        guard low & 0xFC00 == 0xDC00 else { throw lone }
+        let scalar = 0x10000 + (UInt32(high & 0x3FF) << 10 | UInt32(low & 0x3FF))
+        if scalar & 0xF800 == 0xD800 {
+            outcome.edits.append(TextEdit(kind: .surrogatePair(scalar), range: start..<position))
+        }
     }
 
     private mutating func scanFourHexDigits() throws(JSONError) -> UInt16 {

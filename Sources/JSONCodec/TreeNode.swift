@@ -24,7 +24,9 @@ struct TreeNode {
         }
     }
 
-    // MARK: Scalars. The caller has looked at the kind.
+    // From here on the caller has looked at the kind: json-c aborts when a node is of another one.
+
+    // MARK: Scalars
 
     var bool: Bool { json_object_get_boolean(pointer) != 0 }
 

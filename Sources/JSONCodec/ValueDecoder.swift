@@ -74,7 +74,9 @@ extension TreeNode {
         }
         let value = try T(from: ValueDecoder(document: document, node: self, path: path))
         // [Int: T] takes "1" and "01" for one key, and keeps one of the two values.
-        if kind == .object, let dictionary = value as? any CountedDictionary, dictionary.count != memberCount {
+        if kind == .object, T.self is any CountedDictionary.Type, let dictionary = value as? any CountedDictionary,
+            dictionary.count != memberCount
+        {
             throw corrupted("Two keys of the object are the same key of \(type); decode the object as JSON.", at: path)
         }
         return value

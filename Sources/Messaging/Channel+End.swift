@@ -9,7 +9,12 @@ extension Channel {
         finish(.byThisSide)
     }
 
-    func finish(_ closing: Closing) {
+    /// Does the same because the peer has done so.
+    package func finishAfterPeer() {
+        finish(.byPeer)
+    }
+
+    private func finish(_ closing: Closing) {
         let action = outbound.withLock { outbound in
             let action = outbound.queue.finish(closing)
             perform(action, &outbound)

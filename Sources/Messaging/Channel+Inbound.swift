@@ -100,9 +100,8 @@ extension Channel {
 
     private func endReading() {
         inbound.isExhausted = true
-        finish(.byPeer)
         closeIfDone()
-        inbound.delegate?.channelExhausted()
+        if let delegate = inbound.delegate { delegate.channelExhausted() } else { finishAfterPeer() }
     }
 
     /// Reads what is left of a peer that has ended and that nobody listens to, so that its end can be told.

@@ -123,7 +123,8 @@ final class LoopCore: @unchecked Sendable {
         case .refuse: return false
         }
         drivingThread.store(Thread.current, ordering: .relaxed)
-        while !isDone() { turn() }
+        // Done only once what was handed over before has been run.
+        while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
         change { $0.driver.abandon() }
         return true
@@ -155,10 +156,9 @@ final class LoopCore: @unchecked Sendable {
         body(confined.readBuffer)
     }
 
+    /// Waits for events, and not at all where something has been handed over; then does what there is to do. The wait
+    /// comes first, so that whoever drives the loop looks at the outcome of all of it before the next wait.
     private func turn() {
-        runJobs()
-        fireTimers()
-        endTurn()
         let timeout = shared.withLock { shared in
             shared.turns += 1
             let timeout = Self.timeout(&shared)
@@ -169,6 +169,8 @@ final class LoopCore: @unchecked Sendable {
             shared.withLock { $0.watches.handler(of: token) }?(readiness)
         }
         shared.withLock { $0.isWaiting = false }
+        fireTimers()
+        runJobs()
         endTurn()
     }
 

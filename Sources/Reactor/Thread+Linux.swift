@@ -17,8 +17,13 @@
 
             let box = Unmanaged.passRetained(Body(name: name, run: body))
             var thread = pthread_t()
+            var attributes = pthread_attr_t()
+            pthread_attr_init(&attributes)
+            defer { pthread_attr_destroy(&attributes) }
+            // A value nested as deep as the codec allows takes 1 MB to decode, and several times that unoptimized.
+            pthread_attr_setstacksize(&attributes, 8 << 20)
             let failure = pthread_create(
-                &thread, nil,
+                &thread, &attributes,
                 { argument in
                     // The reference that `passRetained` made, given up here and only here.
                     let body = Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()

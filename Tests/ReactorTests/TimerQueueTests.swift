@@ -10,9 +10,12 @@ struct TimerQueueTests {
         _ = queue.add(at: 5, "late")
         _ = queue.add(at: 1, "first")
         _ = queue.add(at: 1, "second")
-        #expect(queue.nextDeadline() == 1)
-        #expect(queue.popDue(at: 0) == nil)
-        #expect([queue.popDue(at: 9), queue.popDue(at: 9), queue.popDue(at: 9)] == ["first", "second", "late"])
+        let deadline = queue.nextDeadline()
+        let early = queue.popDue(at: 0)
+        let due = [queue.popDue(at: 9), queue.popDue(at: 9), queue.popDue(at: 9)]
+        #expect(deadline == 1)
+        #expect(early == nil)
+        #expect(due == ["first", "second", "late"])
         #expect(queue.isEmpty)
     }
 
@@ -21,10 +24,15 @@ struct TimerQueueTests {
         var queue = TimerQueue<Int, String>()
         let early = queue.add(at: 1, "early")
         _ = queue.add(at: 2, "kept")
-        #expect(queue.cancel(early))
-        #expect(!queue.cancel(early))
-        #expect(queue.nextDeadline() == 2)
-        #expect(queue.popDue(at: 2) == "kept")
-        #expect(queue.nextDeadline() == nil)
+        let first = queue.cancel(early)
+        let second = queue.cancel(early)
+        #expect(first)
+        #expect(!second)
+        let deadline = queue.nextDeadline()
+        let due = queue.popDue(at: 2)
+        let last = queue.nextDeadline()
+        #expect(deadline == 2)
+        #expect(due == "kept")
+        #expect(last == nil)
     }
 }

@@ -25,7 +25,7 @@ struct Partner {
     var answers: MessageSequence.AsyncIterator
 
     init(name: String) throws {
-        say("starts the \(name) child")
+        say("start the \(name) child")
         self.name = name
         child = try ChildProcess.fork(path: Process.executableDirectory + "/child")
         child.onError { say("error: \($0)") }
@@ -33,19 +33,20 @@ struct Partner {
     }
 
     mutating func ask(_ text: String) async throws {
-        say("to the \(name) child: \(text)")
         try await child.send(text)
-        if let answer = await answers.next() { say("its answer: \(answer)") }
+        guard let answer = await answers.next() else { return }
+        say("\(text) -> \(name) child -> \(answer.json.stringValue ?? "no text")")
     }
 
     /// Any Codable value can be a message, in both directions.
     mutating func ask(_ rectangle: Rectangle) async throws {
-        say("to the \(name) child: \(rectangle)")
         try await child.send(rectangle)
-        if let answer = try await answers.next()?.decode(Area.self) { say("its answer: \(answer)") }
+        guard let answer = try await answers.next()?.decode(Area.self) else { return }
+        say("\(rectangle) -> \(name) child -> \(answer)")
     }
 
     func end() async {
+        say("disconnect the \(name) child")
         child.disconnect()
         say("the \(name) child has \(await child.exit)")
     }

@@ -54,11 +54,22 @@ final class ChildSide: Sendable {
 
     func serve() {
         let loop = channel.loop
-        if loop.drive(until: { hub.isFinished && channel.isClosed }) {
+        if loop.drive(until: { isDone() }) {
             closed.open()
         } else if !loop.isCurrent {
             closed.wait()
         }
+    }
+
+    private func isDone() -> Bool {
+        finishIfConsumed()
+        return hub.isFinished && channel.isClosed
+    }
+
+    /// After the parent's end this side goes on sending until the last message has been dealt with: a child that iterates
+    /// over its work can answer all of it.
+    private func finishIfConsumed() {
+        if hub.isFinished && hub.isConsumed { channel.finishAfterPeer() }
     }
 }
 
@@ -77,11 +88,16 @@ extension ChildSide: ChannelDelegate {
 
     func channelDelivered() {
         hub.delivered()
+        finishIfConsumed()
     }
 }
 
 extension ChildSide: EventSource {
     func ensureDriven() {
         try? channel.loop.ensureDriven()
+    }
+
+    func consumersProgressed() {
+        if hub.isDelivered { finishIfConsumed() }
     }
 }

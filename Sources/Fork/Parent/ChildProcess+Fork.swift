@@ -54,7 +54,8 @@ extension ChildProcess.Options {
     fileprivate func check() throws {
         if maximumMessageSize < 1024 || maximumMessageSize > Int(Int32.max) {
             throw ForkError(
-                .invalidArgument, "The option maximumMessageSize is \(maximumMessageSize); it must be 1024 to \(Int32.max)")
+                .invalidArgument,
+                "The option maximumMessageSize is \(maximumMessageSize); it must be 1024 to \(Int32.max)")
         }
         if highWaterMark < 1 || queueLimit < highWaterMark {
             throw ForkError(

@@ -147,6 +147,7 @@ extension ChildProcess: ChannelDelegate {
     }
 
     package func channelExhausted() {
+        channel.finishAfterPeer()
         hub.exhausted()
     }
 
@@ -158,6 +159,10 @@ extension ChildProcess: ChannelDelegate {
 extension ChildProcess: EventSource {
     func ensureDriven() {
         // It has been since the fork; a loop of its own is driven as long as somebody refers to it.
+    }
+
+    func consumersProgressed() {
+        // A child that has disconnected is not sent to, whoever still looks at its messages.
     }
 }
 

@@ -86,7 +86,8 @@ struct Program: ~Copyable {
         try refuseNUL(in: value, "The value of the variable '\(name)' for '\(path)'")
         if name.isEmpty || name.contains("=") {
             throw ForkError(
-                .invalidArgument, "'\(name)' can't be the name of a variable for '\(path)': it is empty or has a '=' in it")
+                .invalidArgument,
+                "'\(name)' can't be the name of a variable for '\(path)': it is empty or has a '=' in it")
         }
     }
 

@@ -75,7 +75,7 @@ final class EventBuffer<Element: Sendable>: Sendable {
         read: @escaping @Sendable (ChildProcess.Event) -> (Element, size: Int)?
     ) {
         self.source = source
-        let subscription = source.hub.subscribe(interest.union(end)) { [weak self] event in
+        let subscription = source.hub.subscribe(interest.union(end), lagsBehind: true) { [weak self] event in
             guard let self else { return false }
             var isSaturated = false
             if let (element, size) = read(event) { isSaturated = push(element, size) }
@@ -99,6 +99,7 @@ final class EventBuffer<Element: Sendable>: Sendable {
                 }
                 guard case .take(let element, let isRelieved) = action else { return }
                 if isRelieved, let subscription = subscription.withLock({ $0 }) { source.hub.resume(subscription) }
+                if element == nil { sawEnd() }
                 continuation.resume(returning: element)
             }
         } onCancel: {
@@ -117,7 +118,13 @@ final class EventBuffer<Element: Sendable>: Sendable {
     }
 
     private func finish() {
-        for continuation in state.withLock({ $0.finish() }) { continuation.resume(returning: nil) }
+        let waiters = state.withLock { $0.finish() }
+        if !waiters.isEmpty { sawEnd() }
+        for waiter in waiters { waiter.resume(returning: nil) }
+    }
+
+    private func sawEnd() {
+        if let subscription = subscription.withLock({ $0 }) { source.hub.caughtUp(subscription, source) }
     }
 }
 
@@ -126,4 +133,6 @@ protocol EventSource: AnyObject, Sendable {
     var hub: EventHub { get }
     /// Makes sure that some thread drives the loop.
     func ensureDriven()
+    /// A consumer has seen the end. On the loop.
+    func consumersProgressed()
 }

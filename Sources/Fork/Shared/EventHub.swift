@@ -35,6 +35,8 @@ final class EventHub: @unchecked Sendable {
         /// How many of the terminal events it has passed.
         var passedTerminals = 0
         var isSaturated = false
+        /// It takes its events later than they are told, and has not seen the last one.
+        var lagsBehind = false
     }
 
     init(loop: EventLoop, channel: Channel, hasProcess: Bool) {
@@ -45,12 +47,19 @@ final class EventHub: @unchecked Sendable {
 
     // MARK: From any thread
 
-    func subscribe(_ interest: Interest, _ sink: @escaping Sink) -> Subscription {
+    /// - Parameter lagsBehind: the sink keeps what it is told for a consumer, and says with `caughtUp` when that has seen
+    ///   the end.
+    func subscribe(
+        _ interest: Interest, lagsBehind: Bool = false, _ sink: @escaping Sink
+    ) -> Subscription {
         let subscription = Subscription { [weak self] subscription in
             guard let self else { return }
             loop.execute { self.detach(subscription) }
         }
-        loop.execute { self.attach(Entry(subscription: subscription, interest: interest, sink: sink)) }
+        loop.execute {
+            self.attach(
+                Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind))
+        }
         return subscription
     }
 
@@ -73,6 +82,15 @@ final class EventHub: @unchecked Sendable {
         loop.execute { self.setSaturated(false, subscription) }
     }
 
+    /// The consumer of a sink that lags behind has seen the end.
+    func caughtUp(_ subscription: Subscription, _ source: any EventSource) {
+        loop.execute {
+            guard let index = self.entries.firstIndex(where: { $0.subscription === subscription }) else { return }
+            self.entries[index].lagsBehind = false
+            source.consumersProgressed()
+        }
+    }
+
     // MARK: On the loop
 
     private var hasConsumer: Bool {
@@ -82,6 +100,13 @@ final class EventHub: @unchecked Sendable {
     /// All that will ever happen has happened, and everybody has been told.
     var isFinished: Bool {
         !lifecycle.terminalEvents(hasConsumer: hasConsumer).isEmpty
+    }
+
+    var isDelivered: Bool { lifecycle.isDelivered }
+
+    /// No consumer has yet to see something that was told.
+    var isConsumed: Bool {
+        !entries.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
     func received(_ message: Message) {

@@ -1,0 +1,220 @@
+import Fork
+import Glibc
+
+/// Sends everything back as it came.
+func echo() {
+    Process.onMessage { message in
+        if let bytes = message.bytes { try Process.send(bytes: bytes) } else { try Process.send(message.json) }
+    }
+    Process.serve()
+}
+
+func echoAsync() async throws {
+    for await message in Process.messages {
+        if let bytes = message.bytes {
+            try await Process.send(bytes: bytes)
+        } else {
+            try await Process.send(message.json)
+        }
+    }
+}
+
+/// Sends numbers and ends right after: by returning from `main`, by `exit`, or by `exit` in another thread.
+func burst(count: Int, end: String) throws {
+    for number in 0..<count { try Process.send(number) }
+    if end == "exit" { exit(7) }
+}
+
+/// Sends numbers, waits until the kernel has them, and is killed.
+func burstKilled(count: Int) async throws {
+    for number in 0..<count { _ = try sendNow(number) }
+    try await Process.flush()
+    kill(getpid(), SIGKILL)
+    while true { pause() }
+}
+
+/// The `send` that does not wait, also where the one that does would be preferred.
+func sendNow(_ value: some Encodable) throws -> Bool {
+    try Process.send(value)
+}
+
+func large(count: Int, size: Int, end: String) throws {
+    let body = String(repeating: "x", count: size)
+    for number in 0..<count {
+        try Process.send(["number": JSON.integer(Int64(number)), "body": .string(body)] as JSON)
+    }
+    switch end {
+    case "exit": exit(0)
+    case "disconnect":
+        Process.disconnect()
+        // A second time is harmless.
+        Process.disconnect()
+        Process.serve()
+    default: break
+    }
+}
+
+/// Ends well where as many messages of the size came as expected before the disconnect.
+func countUntilDisconnect(expected: Int, size: Int) {
+    nonisolated(unsafe) var count = 0
+    Process.onMessage { message in
+        guard message.json["number"] == .integer(Int64(count)), message.json["body"]?.stringValue?.utf8.count == size
+        else { return }
+        count += 1
+    }
+    Process.onDisconnect { exit(count == expected ? 0 : 1) }
+    Process.serve()
+}
+
+func flood(count: Int, size: Int) async throws {
+    let body = String(repeating: "x", count: size)
+    for number in 0..<count {
+        try await Process.send(["number": JSON.integer(Int64(number)), "body": .string(body)] as JSON)
+    }
+}
+
+/// Tells what this process was given.
+func report() throws {
+    var descriptors: [JSON] = []
+    for descriptor in 0..<Int32(1024) where fcntl(descriptor, F_GETFD) != -1 {
+        descriptors.append(.integer(Int64(descriptor)))
+    }
+    var environment: JSON.Object = [:]
+    var entry = environ
+    while let variable = entry.pointee {
+        let text = String(cString: variable)
+        let name = String(text.prefix { $0 != "=" })
+        environment[name] = .string(String(text.dropFirst(name.count + 1)))
+        entry += 1
+    }
+    var status: JSON.Object = [:]
+    if let file = fopen("/proc/self/status", "r") {
+        var line = [CChar](repeating: 0, count: 512)
+        while fgets(&line, 512, file) != nil {
+            let text = line.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+            let parts = text.split(separator: ":", maxSplits: 1).map { String($0).filter { !$0.isWhitespace } }
+            if parts.count == 2 { status[parts[0]] = .string(parts[1]) }
+        }
+        fclose(file)
+    }
+    let directory = getcwd(nil, 0)!
+    try Process.send(
+        [
+            "arguments": .array(CommandLine.arguments.map { .string($0) }),
+            "descriptors": .array(descriptors), "environment": .object(environment),
+            "status": .object(status), "directory": .string(String(cString: directory)),
+            "channelIsCloseOnExec": .bool(fcntl(3, F_GETFD) & FD_CLOEXEC != 0),
+            "isForked": .bool(Process.isForked),
+        ] as JSON)
+}
+
+/// Starts a grandchild that keeps this process's end of the channel open, tells its number, and ends.
+func holdChannel() {
+    _ = fcntl(3, F_SETFD, 0)
+    var pid: pid_t = 0
+    let argv: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
+    guard posix_spawn(&pid, "/bin/sleep", nil, nil, argv, environ) == 0 else { exit(1) }
+    _ = try? Process.send(["grandchild": JSON.integer(Int64(pid))] as JSON)
+    _ = try? Process.send("last words")
+    exit(3)
+}
+
+struct Refusal: Error {}
+
+func throwInHandler() {
+    Process.onError { error in
+        _ = try? Process.send(["error": .string(error.code.description)] as JSON)
+    }
+    Process.onMessage { message in
+        if message.json == "throw" { throw Refusal() }
+        try Process.send(message.json)
+    }
+    Process.serve()
+}
+
+func exitInHandler() {
+    Process.onMessage { _ in
+        for number in 0..<1000 { try Process.send(number) }
+        exit(5)
+    }
+    Process.serve()
+}
+
+/// Only serves, and leaves a mark when it hears of the disconnect.
+func orphan(path: String) {
+    Process.onMessage { try Process.send($0.json) }
+    Process.onDisconnect {
+        let file = creat(path, 0o600)
+        close(file)
+    }
+    Process.serve()
+    let file = creat(path + ".served", 0o600)
+    close(file)
+}
+
+/// Queues more than the socket takes, for a parent that does not read.
+func hangOnExit() throws {
+    let body = String(repeating: "x", count: 1 << 20)
+    for _ in 0..<4 { try Process.send(body) }
+}
+
+func reportErrors() {
+    Process.onError { error in
+        print(error.code, error.message)
+        fflush(nil)
+    }
+    Process.onMessage { _ in }
+    Process.serve()
+}
+
+func sendFromThreads(threads: Int, count: Int) throws {
+    var handles: [pthread_t] = []
+    for thread in 0..<threads {
+        let box = Unmanaged.passRetained(Pair(thread, count))
+        var handle = pthread_t()
+        pthread_create(
+            &handle, nil,
+            { argument in
+                let pair = Unmanaged<Pair>.fromOpaque(argument!).takeRetainedValue()
+                for number in 0..<pair.count {
+                    _ = try? Process.send([JSON.integer(Int64(pair.thread)), .integer(Int64(number))] as JSON)
+                }
+                return nil
+            }, box.toOpaque())
+        handles.append(handle)
+    }
+    for handle in handles { pthread_join(handle, nil) }
+}
+
+final class Pair {
+    let thread: Int
+    let count: Int
+
+    init(_ thread: Int, _ count: Int) {
+        self.thread = thread
+        self.count = count
+    }
+}
+
+/// Sends what `Process` says of itself before and after the disconnect, the second part by exit code.
+func state() throws {
+    guard Process.isForked, Process.isConnected else { exit(1) }
+    try Process.send("connected")
+    Process.disconnect()
+    if Process.isConnected { exit(2) }
+    do {
+        try Process.send("too late")
+        exit(3)
+    } catch let error as ForkError {
+        if error.code != .disconnected { exit(4) }
+    }
+    Process.serve()
+    exit(0)
+}
+
+/// Sends more than the socket takes and computes: the rest must leave meanwhile.
+func background() throws {
+    for _ in 0..<4 { try Process.send(String(repeating: "x", count: 1 << 20)) }
+    try Process.send("all")
+    while true { pause() }
+}

@@ -1,0 +1,32 @@
+// A child that behaves as its first argument says. Its exit code is 0 where it found everything as it should be.
+
+import Fork
+import Glibc
+
+let arguments = CommandLine.arguments.dropFirst().map { $0 }
+
+func number(_ index: Int) -> Int {
+    index < arguments.count ? Int(arguments[index]) ?? 0 : 0
+}
+
+switch arguments.first ?? "" {
+case "echo": echo()
+case "echo-async": try await echoAsync()
+case "burst": try burst(count: number(1), end: arguments[2])
+case "burst-killed": try await burstKilled(count: number(1))
+case "large": try large(count: number(1), size: number(2), end: arguments[3])
+case "count": countUntilDisconnect(expected: number(1), size: number(2))
+case "flood": try await flood(count: number(1), size: number(2))
+case "report": try report()
+case "hold": holdChannel()
+case "throw": throwInHandler()
+case "exit-in-handler": exitInHandler()
+case "orphan": orphan(path: arguments[1])
+case "mute": while true { pause() }
+case "hang-on-exit": try hangOnExit()
+case "errors": reportErrors()
+case "threads": try sendFromThreads(threads: number(1), count: number(2))
+case "state": try state()
+case "background": try background()
+default: exit(64)
+}

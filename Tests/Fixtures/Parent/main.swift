@@ -1,0 +1,116 @@
+// A parent of its own, for tests that kill it, take its descriptors or processes away, or change its signal handling.
+// It prints what happened.
+
+import Fork
+import Glibc
+
+func say(_ text: String) {
+    print(text)
+    fflush(nil)
+}
+
+func count(_ directory: String) -> Int {
+    guard let listing = opendir(directory) else { return -1 }
+    defer { closedir(listing) }
+    var count = 0
+    while readdir(listing) != nil { count += 1 }
+    return count
+}
+
+func echoPath() -> String { Process.executableDirectory + "/fixture-child" }
+
+/// Starts a child that only serves, and waits to be killed.
+func orphan(_ mark: String) async throws {
+    let child = try ChildProcess.fork(path: echoPath(), arguments: ["orphan", mark])
+    var messages = child.messages.makeAsyncIterator()
+    try await child.send("ready")
+    _ = await messages.next()
+    say("\(child.pid)")
+    while true { pause() }
+}
+
+func forkAndReport(_ what: String) {
+    let before = (count("/proc/self/fd"), count("/proc/self/task"))
+    do {
+        _ = try ChildProcess.fork(path: echoPath(), arguments: ["echo"])
+        say("\(what): started")
+    } catch let error as ForkError {
+        say("\(what): \(error.code) errno \(error.errno?.rawValue ?? 0): \(error.message)")
+    } catch {
+        say("\(what): \(error)")
+    }
+    // A thread that was started for nothing takes a moment to end.
+    for _ in 0..<200 where count("/proc/self/task") != before.1 { usleep(10_000) }
+    say("descriptors \(count("/proc/self/fd") - before.0) threads \(count("/proc/self/task") - before.1)")
+    say("children \(waitpid(-1, nil, WNOHANG) == -1 ? "none" : "some")")
+}
+
+/// With every number of descriptors free from none to enough.
+func withoutDescriptors() {
+    var taken: [Int32] = []
+    var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    while true {
+        let descriptor = dup(0)
+        if descriptor == -1 { break }
+        taken.append(descriptor)
+    }
+    // The directory listing needs one itself.
+    for free in 1...12 {
+        close(taken.removeLast())
+        forkAndReport("free \(free)")
+        let children = count("/proc/self/fd")
+        if children < 0 { say("free \(free): can't count") }
+    }
+}
+
+func withoutProcesses() {
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    // RLIMIT_NPROC, which the Glibc module does not show.
+    setrlimit(__rlimit_resource_t(6), &limit)
+    // Root is above the limit.
+    if getuid() == 0 {
+        _ = setgid(65534)
+        _ = setuid(65534)
+    }
+    forkAndReport("no processes")
+}
+
+func withSignalHandling(_ how: String) async throws {
+    if how == "handler" {
+        signal(SIGCHLD) { _ in while waitpid(-1, nil, WNOHANG) > 0 {} }
+    } else {
+        signal(SIGCHLD, SIG_IGN)
+    }
+    for _ in 0..<20 {
+        let child = try ChildProcess.fork(path: echoPath(), arguments: ["burst", "10", "exit"])
+        var messages = 0
+        var status: ExitStatus?
+        for await event in child.events {
+            if case .message = event { messages += 1 }
+            if case .exit(let exit) = event { status = exit }
+        }
+        say("\(messages) \(status.map { "\($0)" } ?? "none")")
+    }
+}
+
+/// What a program without a parent gets.
+func useProcess() async {
+    do { try await Process.send("hello") } catch { say("\(error)") }
+    await Process.serve()
+    for await _ in Process.messages { say("message") }
+    Process.disconnect()
+    say("forked \(Process.isForked) connected \(Process.isConnected)")
+}
+
+switch CommandLine.arguments.dropFirst().first ?? "" {
+case "orphan": try await orphan(CommandLine.arguments[2])
+case "emfile": withoutDescriptors()
+case "eagain": withoutProcesses()
+case "sigchld": try await withSignalHandling(CommandLine.arguments[2])
+case "unforked":
+    Process.onMessage { _ in say("message") }
+    Process.serve()
+    await useProcess()
+default: exit(64)
+}

@@ -1,0 +1,170 @@
+import Fork
+import Foundation
+import Testing
+
+@Suite("Bad peers: clause 6")
+struct BadPeerTests {
+    /// A frame of the native dialect, made by hand from its specification.
+    static func frame(_ kind: UInt8, flags: UInt8 = 0, handles: UInt16 = 0, _ body: [UInt8]) -> [UInt8] {
+        header(UInt32(body.count + 4), kind, flags, handles) + body
+    }
+
+    static func header(_ length: UInt32, _ kind: UInt8, _ flags: UInt8 = 0, _ handles: UInt16 = 0) -> [UInt8] {
+        withUnsafeBytes(of: length.bigEndian, Array.init) + [kind, flags, UInt8(handles >> 8), UInt8(handles & 255)]
+    }
+
+    static func message(_ json: String) -> [UInt8] { frame(0x10, Array(json.utf8)) }
+
+    static let hello = frame(
+        0x01, Array(#"{"version":{"major":1,"minor":0},"features":[],"limits":{"message":67108864}}"#.utf8))
+
+    static let breaches: [(name: String, bytes: [UInt8])] = [
+        ("garbage instead of a hello", Array("GET / HTTP/1.1\r\n\r\n".utf8)),
+        ("garbage after the hello", hello + Array("what is this?".utf8)),
+        ("a length below the header", hello + header(3, 0x10)),
+        ("a length over the limit", hello + header(64 << 20 + 5, 0x10)),
+        ("the length 0x7fffffff", hello + header(0x7fff_ffff, 0x10)),
+        ("the length 0x80000000", hello + header(0x8000_0000, 0x10)),
+        ("the length 0xffffffff", hello + header(0xffff_ffff, 0x10)),
+        ("only the four bytes of an oversize length", hello + [0xff, 0xff, 0xff, 0xff]),
+        ("an unknown kind", hello + frame(0x77, [1])),
+        ("unknown flags", hello + frame(0x10, flags: 0x80, Array("1".utf8))),
+        ("no hello", message("1")),
+        ("a second hello", hello + hello),
+        ("a hello of another version", frame(0x01, Array(#"{"version":{"major":2,"minor":0}}"#.utf8))),
+        ("a hello that is no JSON", frame(0x01, Array("hello".utf8))),
+        ("descriptors that did not come", hello + frame(0x10, handles: 2, Array("1".utf8))),
+        ("an interrupted message", hello + frame(0x10, flags: 1, Array("[1".utf8)) + frame(0x11, [1])),
+    ]
+
+    @Test(
+        "6: a frame that breaks the framing gives one error, the channel closes, and the child sees its end",
+        arguments: breaches)
+    func brokenFraming(_ breach: (name: String, bytes: [UInt8])) async throws {
+        let child = try Fixture.raw(breach.bytes, then: "wait")
+        let recorder = Recorder(child)
+        try await closed(child)
+        #expect(
+            recorder.all == [.spawn, .error(.protocolViolation), .disconnect, .exit(.exited(code: 0)), .close],
+            "\(breach.name)")
+        #expect(!child.isConnected)
+    }
+
+    @Test("6: messages before a broken frame are delivered, those after it are not")
+    func aroundABrokenFrame() async throws {
+        let bytes = Self.hello + Self.message("1") + Self.message("2") + Self.frame(0x99, []) + Self.message("3")
+        let child = try Fixture.raw(bytes, then: "wait")
+        let recorder = Recorder(child)
+        try await closed(child)
+        #expect(recorder.messages == [1, 2])
+        #expect(recorder.errors == [.protocolViolation])
+    }
+
+    static let badPayloads: [(name: String, text: [UInt8])] = [
+        ("malformed JSON", Array(#"{"a":"#.utf8)),
+        ("nothing", []),
+        ("invalid UTF-8", [0x22, 0xff, 0x22]),
+        ("too deep", Array(repeating: UInt8(ascii: "["), count: 10_000)),
+        ("two documents", Array("1 2".utf8)),
+        ("a duplicate key", Array(#"{"a":1,"a":2}"#.utf8)),
+        ("a number out of range", Array("1e400".utf8)),
+        ("a lone surrogate", Array(#""\ud800""#.utf8)),
+        ("a NUL", [0x31, 0]),
+        ("NaN", Array("NaN".utf8)),
+    ]
+
+    @Test("6: a bad payload in a good frame gives one error, and the next message is read", arguments: badPayloads)
+    func badPayload(_ payload: (name: String, text: [UInt8])) async throws {
+        let child = try Fixture.raw(
+            Self.hello + Self.frame(0x10, payload.text) + Self.message(#""next""#), then: "wait")
+        let recorder = Recorder(child)
+        child.onMessage { _ in child.disconnect() }
+        try await closed(child)
+        #expect(
+            recorder.all == [
+                .spawn, .error(.invalidMessage), .message("next"), .disconnect, .exit(.exited(code: 0)), .close,
+            ], "\(payload.name)")
+    }
+
+    @Test("6: a child that is killed at any byte of a frame gives its whole messages, and an error for the torn one")
+    func killedAtEveryOffset() async throws {
+        let first = Self.hello + Self.message(#""first""#)
+        let second = Self.message(#"{"second":[1,2,3]}"#)
+        for count in 0...(first.count + second.count) {
+            let child = try Fixture.raw(first + second, first: count, then: "kill")
+            let recorder = Recorder(child)
+            try await closed(child)
+            var expected: [Recorder.Entry] = [.spawn]
+            if count >= first.count { expected.append(.message("first")) }
+            if count == first.count + second.count { expected.append(.message(["second": [1, 2, 3]])) }
+            let isWhole = [0, Self.hello.count, first.count, first.count + second.count].contains(count)
+            if !isWhole { expected.append(.error(.protocolViolation)) }
+            expected += [.disconnect, .exit(.signaled(.kill, coreDumped: false)), .close]
+            #expect(recorder.all == expected, "killed after \(count) bytes")
+        }
+    }
+
+    @Test("6: fragments are put together, however small they are")
+    func fragments() async throws {
+        let text = Array(#"["fragments",1,2]"#.utf8)
+        var bytes = Self.hello
+        for (index, byte) in text.enumerated() {
+            bytes += Self.frame(0x10, flags: index == text.count - 1 ? 0 : 1, [byte])
+        }
+        bytes += Self.frame(0x11, flags: 1, []) + Self.frame(0x11, [1, 2])
+        let child = try Fixture.raw(bytes, then: "exit")
+        let recorder = Recorder(child)
+        try await closed(child)
+        #expect(recorder.all.dropFirst().prefix(2) == [.message(["fragments", 1, 2]), .bytes(2)])
+        #expect(recorder.errors == [])
+    }
+
+    @Test("6: a child that breaks the protocol does not disturb its siblings")
+    func siblings() async throws {
+        let good = try Fixture.fork("echo")
+        var answers = good.messages.makeAsyncIterator()
+        for round in 0..<20 {
+            let bad = try Fixture.raw(Self.breaches[round % Self.breaches.count].bytes, then: "wait")
+            _ = Recorder(bad)
+            try await good.send(round)
+            let answer = await answers.next()
+            #expect(answer?.json == .integer(Int64(round)))
+            try await closed(bad)
+        }
+        good.kill(.kill)
+    }
+
+    @Test("6: a child that announces much and sends little costs no memory")
+    func announcedLength() async throws {
+        let before = Probe.residentMemory
+        var children: [ChildProcess] = []
+        for _ in 0..<20 {
+            let child = try Fixture.raw(Self.hello + Self.header(60 << 20, 0x10) + [0x22], then: "sleep")
+            child.onMessage { _ in }
+            children.append(child)
+        }
+        // Each has read what there is when an echo that was started later has answered.
+        let echo = try Fixture.fork("echo")
+        var answers = echo.messages.makeAsyncIterator()
+        try await echo.send(1)
+        _ = await answers.next()
+        #expect(Probe.residentMemory - before < 100 << 20)
+        for child in children + [echo] { child.kill(.kill) }
+        for child in children { try await closed(child) }
+    }
+
+    @Test("6: the child is told why the parent gave the channel up")
+    func abortReachesThePeer() async throws {
+        // A message longer than the parent said it reads: a Swift child refuses to send one, so this one is made by hand.
+        var options = ChildProcess.Options()
+        options.maximumMessageSize = 2048
+        options.standardOutput = .null
+        let child = try Fixture.fork("large", "1", "5000", "exit", options: options)
+        let recorder = Recorder(child)
+        try await closed(child)
+        // The child's send throws, which ends it: nothing too long ever leaves.
+        #expect(recorder.messages == [])
+        #expect(recorder.errors == [])
+        #expect(child.exitStatus != .exited(code: 0))
+    }
+}

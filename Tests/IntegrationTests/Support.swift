@@ -1,0 +1,181 @@
+import Fork
+import Foundation
+import Synchronization
+import Testing
+
+/// The child programs that the tests start; they lie beside the test bundle.
+enum Fixture {
+    static let directory = Fork.Process.executableDirectory
+
+    static var child: String { path("fixture-child") }
+    static var raw: String { path("fixture-raw") }
+    static var parent: String { path("fixture-parent") }
+
+    private static func path(_ name: String) -> String {
+        // Beside the tests' own executable, or beside the bundle where a runner of the toolchain loads it.
+        let bundle = Bundle.main.bundleURL.path
+        for directory in [directory, bundle] where FileManager.default.isExecutableFile(atPath: directory + "/" + name)
+        {
+            return directory + "/" + name
+        }
+        return directory + "/" + name
+    }
+
+    /// Starts the child that behaves as named.
+    static func fork(
+        _ behaviour: String..., options: ChildProcess.Options = .init()
+    ) throws -> ChildProcess {
+        var options = options
+        // A child that is killed on purpose would otherwise spend seconds on a backtrace.
+        if case .inherit = options.environment {
+            options.environment = .inheritUpdating(["SWIFT_BACKTRACE": "enable=no"])
+        }
+        return try ChildProcess.fork(path: child, arguments: behaviour, options: options)
+    }
+
+    /// Starts a child that writes these bytes to its channel, all or the first few, and then does as told.
+    static func raw(_ bytes: [UInt8], first count: Int = -1, then end: String = "wait") throws -> ChildProcess {
+        let digits = bytes.map { String(format: "%02x", $0) }.joined()
+        return try ChildProcess.fork(path: raw, arguments: ["\(count)", end, digits])
+    }
+
+    /// Runs the parent program to its end and returns its lines.
+    static func runParent(_ arguments: String...) throws -> [String] {
+        let process = Foundation.Process()
+        process.executableURL = URL(fileURLWithPath: parent)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+}
+
+struct TimedOut: Error, CustomStringConvertible {
+    let what: String
+    var description: String { "\(what) did not happen in time" }
+}
+
+/// Runs the body, and fails where it takes longer than anything here ever should, also on a busy machine.
+func within<Result: Sendable>(
+    _ seconds: Double = 60, _ what: String = "what the test waits for",
+    _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    try await withThrowingTaskGroup(of: Result.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: .seconds(seconds))
+            throw TimedOut(what: what)
+        }
+        defer { group.cancelAll() }
+        return try await group.next()!
+    }
+}
+
+/// Everything that happens to a child, by its handlers, in order.
+final class Recorder: Sendable {
+    enum Entry: Equatable {
+        case spawn
+        case message(JSON)
+        case bytes(Int)
+        case error(ForkError.Code)
+        case disconnect
+        case exit(ExitStatus)
+        case close
+    }
+
+    private let entries = Mutex<[Entry]>([])
+
+    /// Attaches handlers for everything. The messages' last, so that not one is read before the others are there.
+    init(_ child: ChildProcess) {
+        child.onSpawn { self.add(.spawn) }
+        child.onError { self.add(.error($0.code)) }
+        child.onDisconnect { self.add(.disconnect) }
+        child.onExit { self.add(.exit($0)) }
+        child.onClose { self.add(.close) }
+        child.onMessage { message in
+            self.add(message.bytes.map { .bytes($0.count) } ?? .message(message.json))
+        }
+    }
+
+    private func add(_ entry: Entry) {
+        entries.withLock { $0.append(entry) }
+    }
+
+    var all: [Entry] { entries.withLock { $0 } }
+
+    var messages: [JSON] {
+        all.compactMap { if case .message(let json) = $0 { json } else { nil } }
+    }
+
+    var errors: [ForkError.Code] {
+        all.compactMap { if case .error(let code) = $0 { code } else { nil } }
+    }
+}
+
+/// All events of a child until its close event.
+func allEvents(_ child: ChildProcess) async throws -> [ChildProcess.Event] {
+    try await within {
+        var events: [ChildProcess.Event] = []
+        for await event in child.events { events.append(event) }
+        return events
+    }
+}
+
+/// Waits for the close event of a child.
+func closed(_ child: ChildProcess) async throws {
+    try await within(60, "the close event") {
+        let stream = AsyncStream<Void> { continuation in
+            child.onClose { continuation.finish() }
+        }
+        for await _ in stream {}
+    }
+}
+
+/// Polls for what no event tells.
+func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try !condition() {
+        if ContinuousClock.now > deadline { throw TimedOut(what: what) }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}
+
+/// The `send` that does not wait, also in tests that could.
+extension ChildProcess {
+    func sendNow(_ value: some Encodable) throws -> Bool {
+        try send(value)
+    }
+}
+
+enum Probe {
+    /// How many descriptors this process has open.
+    static var descriptorCount: Int {
+        (0..<4096).count { fcntl(Int32($0), F_GETFD) != -1 }
+    }
+
+    /// Whether a process of this number exists and is not a zombie.
+    static func isRunning(_ pid: Int32) -> Bool {
+        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+        // After the name, which is in parentheses and may hold anything.
+        return status.split(separator: ")").last?.split(separator: " ").first != "Z"
+    }
+
+    /// Zombies whose parent is this process.
+    static var zombies: [Int32] {
+        let own = getpid()
+        return ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }.filter {
+            guard let status = try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8) else { return false }
+            let fields = status.split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 1 && fields[0] == "Z" && Int32(fields[1]) == own
+        }
+    }
+
+    /// The memory that this process has resident, in bytes.
+    static var residentMemory: Int {
+        let statm = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+        return (Int(statm.split(separator: " ").dropFirst().first ?? "") ?? 0) * sysconf(Int32(_SC_PAGESIZE))
+    }
+}

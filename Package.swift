@@ -40,6 +40,7 @@ let package = Package(
         .executableTarget(name: "fixture-child", dependencies: ["Fork"], path: "Tests/Fixtures/Child"),
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
+        .testTarget(name: "ForkTests", dependencies: ["Fork"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Fork", "fixture-child", "fixture-raw", "fixture-parent"]

@@ -101,7 +101,11 @@ extension Channel {
     private func endReading() {
         inbound.isExhausted = true
         closeIfDone()
-        if let delegate = inbound.delegate { delegate.channelExhausted() } else { finishAfterPeer() }
+        if let delegate = inbound.delegate {
+            delegate.channelExhausted(hasUnread: inbound.hasUnread)
+        } else {
+            finishAfterPeer()
+        }
     }
 
     /// Reads what is left of a peer that has ended and that nobody listens to, so that its end can be told.
@@ -176,7 +180,7 @@ extension Channel {
         abort(error)
         if !inbound.isExhausted {
             inbound.isExhausted = true
-            inbound.delegate?.channelExhausted()
+            inbound.delegate?.channelExhausted(hasUnread: false)
         }
         closeIfDone()
         endDelivery()

@@ -20,9 +20,9 @@ package struct InboundMessage: Sendable {
 package protocol ChannelDelegate: AnyObject, Sendable {
     func channelReceived(_ message: InboundMessage)
     func channelFailed(_ error: ChannelError)
-    /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept here.
-    /// The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.
-    func channelExhausted()
+    /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept here,
+    /// as `hasUnread` says. The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.
+    func channelExhausted(hasUnread: Bool)
     /// All that the peer wrote has been delivered; nothing more will come.
     func channelDelivered()
 }

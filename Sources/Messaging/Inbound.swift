@@ -65,6 +65,15 @@ final class Inbound: @unchecked Sendable {
         }
     }
 
+    /// Whether there is anything in what was kept that somebody could want to hear of: all but a hello.
+    var hasUnread: Bool {
+        leftover.withUnsafeBytes { bytes in
+            let kept = UnsafeRawBufferPointer(rebasing: bytes[leftoverStart...])
+            if kept.isEmpty { return false }
+            return FrameDecoder.helloBodyCount(kept).map { FrameHeader.size + $0 } != kept.count
+        }
+    }
+
     func keep(_ bytes: UnsafeRawBufferPointer) {
         if !hasLeftover {
             leftover.removeAll()

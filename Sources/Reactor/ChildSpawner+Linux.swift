@@ -48,10 +48,13 @@
         /// Starts the program. Where anything fails, nothing of the child remains.
         package static func spawn(_ request: consuming SpawnRequest) throws(Errno) -> SpawnedProcess {
             // Above every number that becomes one of the child's, so that no step overwrites the source of a later one.
-            let channel = try request.channel.duplicate(atLeast: channelNumber + 1)
-            let null = try System.openNull()
-            let nullSource = try null.duplicate(atLeast: channelNumber + 1)
-            let streams = [request.input, request.output, request.error].map { $0 == .null ? nullSource.rawValue : -1 }
+            let lowest = channelNumber + 1
+            let channel = try request.channel.duplicate(atLeast: lowest)
+            let streams = [request.input, request.output, request.error]
+            var null: Descriptor?
+            if streams.contains(.null) { null = try System.openNull(atLeast: lowest) }
+            let nullNumber = null?.rawValue ?? -1
+            let standard = streams.map { $0 == .null ? nullNumber : -1 }
 
             var pid: pid_t = 0
             let failure = withCStrings(request.arguments) { arguments in
@@ -60,7 +63,7 @@
                         var spawn = clinux_spawn(
                             path: path, arguments: arguments, environment: environment,
                             working_directory: request.workingDirectory?.rawValue ?? -1,
-                            standard: (streams[0], streams[1], streams[2]),
+                            standard: (standard[0], standard[1], standard[2]),
                             channel: channel.rawValue, channel_number: channelNumber)
                         return clinux_spawn(&spawn, &pid)
                     }

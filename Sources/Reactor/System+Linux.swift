@@ -77,8 +77,9 @@
             Descriptor(owning: try check { clinux_open_directory(path) })
         }
 
-        package static func openNull() throws(Errno) -> Descriptor {
-            Descriptor(owning: try check { Glibc.open("/dev/null", O_RDWR | O_CLOEXEC) })
+        package static func openNull(atLeast minimum: CInt) throws(Errno) -> Descriptor {
+            let descriptor = Descriptor(owning: try check { open("/dev/null", O_RDWR | O_CLOEXEC) })
+            return try descriptor.duplicate(atLeast: minimum)
         }
 
         package static func isDirectory(_ path: String) -> Bool {

@@ -76,7 +76,7 @@ package struct FrameDecoder {
         }
     }
 
-    /// The length of the body of a hello whose header this is; nil where it is something else, or too long.
+    /// The length of the body of a hello that begins here; nil where something else does, or where it is too long.
     package static func helloBodyCount(_ bytes: UnsafeRawBufferPointer) -> Int? {
         var buffer = HeaderBuffer()
         var input = bytes

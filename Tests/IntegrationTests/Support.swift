@@ -151,26 +151,11 @@ extension ChildProcess {
 }
 
 enum Probe {
-    /// How many descriptors this process has open.
-    static var descriptorCount: Int {
-        (0..<4096).count { fcntl(Int32($0), F_GETFD) != -1 }
-    }
-
     /// Whether a process of this number exists and is not a zombie.
     static func isRunning(_ pid: Int32) -> Bool {
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
         // After the name, which is in parentheses and may hold anything.
         return status.split(separator: ")").last?.split(separator: " ").first != "Z"
-    }
-
-    /// Zombies whose parent is this process.
-    static var zombies: [Int32] {
-        let own = getpid()
-        return ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }.filter {
-            guard let status = try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8) else { return false }
-            let fields = status.split(separator: ")").last?.split(separator: " ") ?? []
-            return fields.count > 1 && fields[0] == "Z" && Int32(fields[1]) == own
-        }
     }
 
     /// The memory that this process has resident, in bytes.

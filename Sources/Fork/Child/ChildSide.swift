@@ -82,8 +82,9 @@ extension ChildSide: ChannelDelegate {
         hub.failed(ForkError(error))
     }
 
-    func channelExhausted() {
-        hub.exhausted()
+    func channelExhausted(hasUnread: Bool) {
+        // Whoever serves has attached its handlers: messages that nobody has asked for by now are not waited with.
+        hub.exhausted(hasUnread: false)
     }
 
     func channelDelivered() {

@@ -17,7 +17,7 @@ extension Process {
     /// Sends a value as JSON and waits until it has left this process.
     public static func send(_ value: some Encodable) async throws {
         let side = try ChildSide.current.get()
-        try await ForkError.wrapping {
+        try await ForkError.wrappingAsync {
             try side.channel.send(value)
             try await side.channel.flush()
         }
@@ -33,7 +33,7 @@ extension Process {
     /// Sends bytes as they are, and waits until they have left this process.
     public static func send(bytes: [UInt8]) async throws {
         let side = try ChildSide.current.get()
-        try await ForkError.wrapping {
+        try await ForkError.wrappingAsync {
             try side.channel.send(bytes: bytes)
             try await side.channel.flush()
         }
@@ -46,6 +46,6 @@ extension Process {
     ///   the parent is gone, or `notForked`; `CancellationError` where the task is cancelled.
     public static func flush() async throws {
         let side = try ChildSide.current.get()
-        try await ForkError.wrapping { try await side.channel.flush() }
+        try await ForkError.wrappingAsync { try await side.channel.flush() }
     }
 }

@@ -54,7 +54,7 @@ extension ChildProcess {
     /// Calls the handler when the channel has closed and all messages before that have been delivered; at once where
     /// that is so already.
     ///
-    /// Where nobody takes messages, they hold back neither this event nor the later ones.
+    /// Messages that nobody has asked for hold this event and the later ones back for a second, and no longer.
     @discardableResult
     public func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         hub.handle(.disconnect) { _ in try handler() }

@@ -17,7 +17,7 @@ extension ChildProcess {
     /// - Throws: as the `send` that does not wait; also `disconnected` where the message was queued but the child ended
     ///   before it was written, and `CancellationError`, which leaves the message in the queue.
     public func send(_ value: some Encodable) async throws {
-        try await ForkError.wrapping {
+        try await ForkError.wrappingAsync {
             try channel.send(value)
             try await channel.flush()
         }
@@ -31,7 +31,7 @@ extension ChildProcess {
 
     /// Sends bytes as they are, and waits until they have left this process.
     public func send(bytes: [UInt8]) async throws {
-        try await ForkError.wrapping {
+        try await ForkError.wrappingAsync {
             try channel.send(bytes: bytes)
             try await channel.flush()
         }
@@ -43,6 +43,6 @@ extension ChildProcess {
     /// - Throws: ``ForkError`` with the code `disconnected` where something that had been queued was thrown away because
     ///   the child is gone; `CancellationError` where the task is cancelled.
     public func flush() async throws {
-        try await ForkError.wrapping { try await channel.flush() }
+        try await ForkError.wrappingAsync { try await channel.flush() }
     }
 }

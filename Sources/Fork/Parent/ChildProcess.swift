@@ -146,9 +146,9 @@ extension ChildProcess: ChannelDelegate {
         hub.failed(ForkError(error))
     }
 
-    package func channelExhausted() {
+    package func channelExhausted(hasUnread: Bool) {
         channel.finishAfterPeer()
-        hub.exhausted()
+        hub.exhausted(hasUnread: hasUnread)
     }
 
     package func channelDelivered() {

@@ -13,6 +13,8 @@ final class EventHub: @unchecked Sendable {
     /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
     private var unheardErrors: [ForkError] = []
     private static let unheardErrorLimit = 16
+    /// Much longer than it takes to attach handlers, also on a machine that is busy.
+    private static let consumerGrace = Duration.seconds(1)
 
     struct Interest: OptionSet {
         let rawValue: UInt8
@@ -117,9 +119,20 @@ final class EventHub: @unchecked Sendable {
         if !tell(.error, .error(error)), unheardErrors.count < Self.unheardErrorLimit { unheardErrors.append(error) }
     }
 
-    func exhausted() {
+    func exhausted(hasUnread: Bool) {
         lifecycle.isExhausted = true
+        if hasUnread, !hasConsumer { waitForConsumer() }
         tellTerminals()
+    }
+
+    /// Handlers are attached one by one, and a child can be quicker than that: its end must not be told to the first while
+    /// the one for its messages is still to come.
+    private func waitForConsumer() {
+        lifecycle.awaitsConsumer = true
+        _ = loop.schedule(after: Self.consumerGrace) { [self] in
+            lifecycle.awaitsConsumer = false
+            tellTerminals()
+        }
     }
 
     func delivered() {

@@ -45,7 +45,7 @@ extension ForkError {
         }
     }
 
-    static func wrapping<Result>(_ body: () async throws -> Result) async throws -> Result {
+    static func wrappingAsync<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()
         } catch let error as ChannelError {

@@ -4,6 +4,8 @@ internal import Reactor
 struct Lifecycle {
     /// A parent hears of its child's exit; a child has nothing to hear after the disconnect.
     let hasProcess: Bool
+    /// Messages are there that nobody has asked for, and somebody may be about to.
+    var awaitsConsumer = false
     /// All has been read from the kernel.
     var isExhausted = false
     /// All has been delivered, too.
@@ -16,9 +18,9 @@ struct Lifecycle {
 
     /// The events that have happened and may be told now, in their order.
     ///
-    /// They wait for messages that somebody wants; nobody's messages hold nothing back.
+    /// They wait for messages that somebody wants; what nobody wants holds them back only for a moment.
     func terminalEvents(hasConsumer: Bool) -> [ChildProcess.Event] {
-        guard isDelivered || isExhausted && !hasConsumer else { return [] }
+        guard isDelivered || isExhausted && !hasConsumer && !awaitsConsumer else { return [] }
         guard hasProcess, let exitStatus else { return [.disconnect] }
         return [.disconnect, .exit(exitStatus), .close]
     }

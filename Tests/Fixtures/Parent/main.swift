@@ -29,10 +29,14 @@ func orphan(_ mark: String) async throws {
     while true { pause() }
 }
 
-func forkAndReport(_ what: String) {
+@discardableResult
+func forkAndReport(_ what: String, _ options: ChildProcess.Options? = nil) -> Bool {
+    var isStarted = false
     let before = (count("/proc/self/fd"), count("/proc/self/task"))
     do {
-        _ = try ChildProcess.fork(path: echoPath(), arguments: ["echo"])
+        _ = try ChildProcess.fork(
+            path: options == nil ? echoPath() : what, arguments: ["echo"], options: options ?? .init())
+        isStarted = true
         say("\(what): started")
     } catch let error as ForkError {
         say("\(what): \(error.code) errno \(error.errno?.rawValue ?? 0): \(error.message)")
@@ -43,9 +47,46 @@ func forkAndReport(_ what: String) {
     for _ in 0..<200 where count("/proc/self/task") != before.1 { usleep(10_000) }
     say("descriptors \(count("/proc/self/fd") - before.0) threads \(count("/proc/self/task") - before.1)")
     say("children \(waitpid(-1, nil, WNOHANG) == -1 ? "none" : "some")")
+    return isStarted
 }
 
-/// With every number of descriptors free from none to enough.
+/// Two hundred children, one after the other, some awaited by their events, some only by their exit, some by nobody.
+func leaveNoResidue() async throws {
+    // The first brings the shared loop, which stays.
+    try await useOne(0)
+    let before = (count("/proc/self/fd"), count("/proc/self/task"))
+    for number in 1...200 { try await useOne(number) }
+    // Whatever is still on its way out must be gone soon, and for good.
+    for _ in 0..<500 where count("/proc/self/fd") != before.0 { usleep(10_000) }
+    say("descriptors \(count("/proc/self/fd") - before.0) threads \(count("/proc/self/task") - before.1)")
+    say("children \(waitpid(-1, nil, WNOHANG) == -1 ? "none" : "some")")
+}
+
+func useOne(_ number: Int) async throws {
+    let child = try ChildProcess.fork(path: echoPath(), arguments: ["burst", "5", "return"])
+    switch number % 4 {
+    case 0: for await _ in child.events {}
+    case 1: _ = await child.exit
+    case 2: for await _ in child.messages {}
+    default: break
+    }
+}
+
+/// Starts that fail in every way that the test program can bring about.
+func failToStart() {
+    var options = ChildProcess.Options()
+    options.workingDirectory = "/nowhere"
+    var environment = ChildProcess.Options()
+    environment.environment = .custom(["A=B": "C"])
+    for (path, options) in [
+        ("/nowhere", .init()), ("/usr", .init()), ("/etc/passwd", .init()), ("a\0b", .init()), (echoPath(), options),
+        (echoPath(), environment),
+    ] {
+        forkAndReport(path, options)
+    }
+}
+
+/// With every number of descriptors free from one to enough.
 func withoutDescriptors() {
     var taken: [Int32] = []
     var limit = rlimit(rlim_cur: 64, rlim_max: 64)
@@ -58,9 +99,7 @@ func withoutDescriptors() {
     // The directory listing needs one itself.
     for free in 1...12 {
         close(taken.removeLast())
-        forkAndReport("free \(free)")
-        let children = count("/proc/self/fd")
-        if children < 0 { say("free \(free): can't count") }
+        if forkAndReport("free \(free)") { return }
     }
 }
 
@@ -107,6 +146,8 @@ switch CommandLine.arguments.dropFirst().first ?? "" {
 case "orphan": try await orphan(CommandLine.arguments[2])
 case "emfile": withoutDescriptors()
 case "eagain": withoutProcesses()
+case "residue": try await leaveNoResidue()
+case "failures": failToStart()
 case "sigchld": try await withSignalHandling(CommandLine.arguments[2])
 case "unforked":
     Process.onMessage { _ in say("message") }

@@ -1,0 +1,36 @@
+import Fork
+import Foundation
+import Testing
+
+@Suite("No orphans: clause 10")
+struct OrphanTests {
+    @Test("10: a child whose parent is killed hears a disconnect, and one that only serves ends by itself")
+    func parentKilled() async throws {
+        let mark = FileManager.default.temporaryDirectory.appendingPathComponent("fork-orphan-\(UUID())").path
+        defer { for suffix in ["", ".served"] { try? FileManager.default.removeItem(atPath: mark + suffix) } }
+        let parent = Foundation.Process()
+        parent.executableURL = URL(fileURLWithPath: Fixture.parent)
+        parent.arguments = ["orphan", mark]
+        let pipe = Pipe()
+        parent.standardOutput = pipe
+        try parent.run()
+        let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
+        let child = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+        #expect(Probe.isRunning(child))
+
+        kill(parent.processIdentifier, SIGKILL)
+        parent.waitUntilExit()
+        try await eventually("the end of the orphan") { !Probe.isRunning(child) }
+        #expect(FileManager.default.fileExists(atPath: mark), "the child's onDisconnect was not called")
+        #expect(FileManager.default.fileExists(atPath: mark + ".served"), "the child's serve() did not return")
+    }
+
+    @Test("10: a program that nobody forked says so, and how to start it, and does not hang")
+    func unforked() throws {
+        let lines = try Fixture.runParent("unforked")
+        #expect(lines.count == 2)
+        #expect(lines.first?.contains("ChildProcess.fork(path:)") == true)
+        #expect(lines.first?.contains("notForked") == true)
+        #expect(lines.last == "forked false connected false")
+    }
+}

@@ -104,7 +104,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Starts a thread that drives the loop, unless somebody does already.
     func ensureDriven(name: String) throws(Errno) {
-        guard change({ $0.driver.startBackground() }) else { return }
+        guard shared.withLock({ $0.driver.startBackground() }) else { return }
         do {
             try Thread.start(name: name) { self.driveInBackground() }
         } catch {

@@ -12,7 +12,10 @@ public enum Process {
     public static var isForked: Bool { (try? ChildSide.current.get()) != nil }
 
     /// Whether messages can be sent: there is a parent, and neither side has disconnected.
-    public static var isConnected: Bool { (try? ChildSide.current.get())?.channel.closing == nil && isForked }
+    public static var isConnected: Bool {
+        guard let side = try? ChildSide.current.get() else { return false }
+        return side.channel.closing == nil
+    }
 
     /// The directory in which this program's executable lies, without a slash at its end.
     ///

@@ -43,7 +43,7 @@ let package = Package(
         .testTarget(name: "ForkTests", dependencies: ["Fork"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Fork", "fixture-child", "fixture-raw", "fixture-parent"]
+            dependencies: ["Fork", "Reactor", "fixture-child", "fixture-raw", "fixture-parent"]
         ),
     ]
 )

@@ -1,5 +1,4 @@
 internal import Reactor
-internal import Synchronization
 internal import Wire
 
 extension Channel {

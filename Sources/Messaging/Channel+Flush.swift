@@ -1,5 +1,4 @@
 internal import Reactor
-internal import Synchronization
 internal import SystemPackage
 
 extension Channel {
@@ -41,11 +40,20 @@ extension Channel {
         }
     }
 
-    /// Writes all that is queued on the calling thread, for at most as long as said. For the end of the process, when
-    /// nobody drives the loop any more.
-    package func flush(within time: Duration) {
-        let deadline = SuspendingClock.now + time
-        while !outbound.withLock({ $0.queue.isEmpty }), SuspendingClock.now < deadline {
+    /// Writes all that is queued on the calling thread, and gives up when nothing could be written for as long as said.
+    /// For the end of the process, when nobody drives the loop any more.
+    package func flush(givingUpAfter patience: Duration) {
+        var deadline = SuspendingClock.now + patience
+        var queued = Int.max
+        while true {
+            let remaining = outbound.withLock { $0.queue.queuedCount }
+            if remaining == 0 { return }
+            if remaining < queued {
+                queued = remaining
+                deadline = SuspendingClock.now + patience
+            } else if SuspendingClock.now > deadline {
+                return
+            }
             // A short wait each time: another thread may be at it, or may have been told of the free room.
             _ = try? System.waitUntilWritable(descriptor, milliseconds: 20)
             _ = outbound.withLock { $0.queue.socketBecameWritable() }

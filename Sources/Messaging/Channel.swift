@@ -1,6 +1,5 @@
 package import JSONCodec
 package import Reactor
-internal import Synchronization
 package import SystemPackage
 internal import Wire
 
@@ -34,7 +33,7 @@ package protocol ChannelDelegate: AnyObject, Sendable {
 package final class Channel: Sendable {
     package let loop: EventLoop
     package let limits: ChannelLimits
-    let outbound: Mutex<Outbound>
+    let outbound: Locked<Outbound>
     let inbound: Inbound
     /// Valid while a batch is out or the loop has not closed the channel; see `Outbound.socket`.
     let descriptor: CInt
@@ -55,7 +54,7 @@ package final class Channel: Sendable {
             inbound.decoder.messageLimit = hello.limits.message
         }
         self.limits = limits
-        outbound = Mutex(Outbound(socket: socket, limits: limits))
+        outbound = Locked(Outbound(socket: socket, limits: limits))
         if let hello = inbound.peerHello { adopt(hello) }
         _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
     }

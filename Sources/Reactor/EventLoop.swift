@@ -1,4 +1,3 @@
-internal import Synchronization
 package import SystemPackage
 
 /// A thread that waits for many things at once and runs handlers one after another.
@@ -102,7 +101,7 @@ public final class EventLoop: Sendable {
 
     // MARK: The shared loop
 
-    private static let sharedLoop = Mutex<EventLoop?>(nil)
+    private static let sharedLoop = Locked<EventLoop?>(nil)
 
     /// The loop that all share who chose none, or a new one, which becomes that once somebody passes it to `share`.
     package static func sharedOrNew() throws(Errno) -> EventLoop {

@@ -13,7 +13,7 @@ final class LoopCore: @unchecked Sendable {
     // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one thread
     // does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
     private let queue: EventQueue
-    private let shared = Mutex(Shared())
+    private let shared = Locked(Shared())
     private let confined = Confined()
     private let drivingThread = Atomic<UInt>(0)
 

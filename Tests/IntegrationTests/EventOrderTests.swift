@@ -1,6 +1,6 @@
 import Fork
 import Foundation
-import Synchronization
+import Reactor
 import Testing
 
 @Suite("Events: clause 5")
@@ -33,7 +33,7 @@ struct EventOrderTests {
     @Test("5: the disconnect event comes without a consumer, while the child still runs")
     func disconnectWithoutConsumer() async throws {
         let child = try Fixture.raw([], then: "wait")
-        let recorder = Mutex<[String]>([])
+        let recorder = Locked<[String]>([])
         child.onDisconnect { recorder.withLock { $0.append("disconnect") } }
         child.onExit { _ in recorder.withLock { $0.append("exit") } }
         child.disconnect()
@@ -44,7 +44,7 @@ struct EventOrderTests {
     @Test("5: every event is told once to each of several handlers, in the order in which they were attached")
     func severalHandlers() async throws {
         let child = try Fixture.fork("burst", "3", "return")
-        let calls = Mutex<[String]>([])
+        let calls = Locked<[String]>([])
         for name in ["a", "b"] {
             child.onMessage { message in calls.withLock { $0.append("\(name)\(message)") } }
             child.onExit { _ in calls.withLock { $0.append("\(name) exit") } }
@@ -56,8 +56,8 @@ struct EventOrderTests {
     @Test("5: a subscription that is cancelled gets nothing more, and the others do")
     func cancelledSubscription() async throws {
         let child = try Fixture.fork("echo")
-        let first = Mutex(0)
-        let once = Mutex<Subscription?>(nil)
+        let first = Locked(0)
+        let once = Locked<Subscription?>(nil)
         let subscription = child.onMessage { _ in
             first.withLock { $0 += 1 }
             once.withLock { $0 }?.cancel()
@@ -77,7 +77,7 @@ struct EventOrderTests {
         let child = try Fixture.fork("burst", "3", "return")
         child.onMessage { _ in throw Refusal() }
         child.onDisconnect { throw Refusal() }
-        let causes = Mutex<[any Error]>([])
+        let causes = Locked<[any Error]>([])
         child.onError { error in causes.withLock { $0.append(error.cause!) } }
         let recorder = Recorder(child)
         try await closed(child)
@@ -153,7 +153,7 @@ struct EventOrderTests {
         var options = ChildProcess.Options()
         options.eventLoop = loop
         let child = try Fixture.fork("burst", "10", "return", options: options)
-        let onLoop = Mutex<[Bool]>([])
+        let onLoop = Locked<[Bool]>([])
         child.onMessage { _ in onLoop.withLock { $0.append(loop.isCurrent) } }
         try await closed(child)
         #expect(onLoop.withLock { $0 } == .init(repeating: true, count: 10))

@@ -1,6 +1,6 @@
 import Fork
 import Foundation
-import Synchronization
+import Reactor
 import Testing
 
 /// The child programs that the tests start; they lie beside the test bundle.
@@ -86,7 +86,7 @@ final class Recorder: Sendable {
         case close
     }
 
-    private let entries = Mutex<[Entry]>([])
+    private let entries = Locked<[Entry]>([])
 
     /// Attaches handlers for everything. The messages' last, so that not one is read before the others are there.
     init(_ child: ChildProcess) {

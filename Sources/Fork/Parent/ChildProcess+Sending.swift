@@ -14,6 +14,9 @@ extension ChildProcess {
 
     /// Sends a value as JSON and waits until it has left this process.
     ///
+    /// Somebody should be reading the answers meanwhile: two sides that only send wait for each other once both sockets
+    /// are full.
+    ///
     /// - Throws: as the `send` that does not wait; also `disconnected` where the message was queued but the child ended
     ///   before it was written, and `CancellationError`, which leaves the message in the queue.
     public func send(_ value: some Encodable) async throws {

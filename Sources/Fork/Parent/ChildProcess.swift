@@ -1,6 +1,5 @@
 package import Messaging
 public import Reactor
-internal import Synchronization
 internal import SystemPackage
 
 /// A program that this one has started, and the channel to it.
@@ -18,7 +17,7 @@ public final class ChildProcess: Sendable {
 
     let channel: Channel
     let hub: EventHub
-    private let process: Mutex<ProcessState>
+    private let process: Locked<ProcessState>
 
     private struct ProcessState: ~Copyable {
         /// A pidfd, until the process has been reaped.
@@ -32,7 +31,7 @@ public final class ChildProcess: Sendable {
         pid = spawned.pid
         self.channel = channel
         hub = EventHub(loop: channel.loop, channel: channel, hasProcess: true)
-        process = Mutex(ProcessState(handle: spawned.takeHandle()))
+        process = Locked(ProcessState(handle: spawned.takeHandle()))
     }
 
     /// Begins to watch the channel and the process.

@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import Reactor
 internal import Synchronization
 
 /// Elements between the loop that brings them and the task that takes them. A value without a task: it says what to do.
@@ -64,8 +65,8 @@ struct BufferState<Element, Waiter> {
 final class EventBuffer<Element: Sendable>: Sendable {
     private typealias Continuation = CheckedContinuation<Element?, Never>
 
-    private let state = Mutex(BufferState<Element, Continuation>())
-    private let subscription: Mutex<Subscription?> = Mutex(nil)
+    private let state = Locked(BufferState<Element, Continuation>())
+    private let subscription: Locked<Subscription?> = Locked(nil)
     private let lastID = Atomic<UInt64>(0)
     private let source: any EventSource
 

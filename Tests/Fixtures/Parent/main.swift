@@ -145,6 +145,13 @@ func withSignalHandling(_ how: String) async throws {
     }
 }
 
+/// A sanitizer starts a thread of its own with a program's first one; it is not to be counted.
+func startAThread() {
+    var thread = pthread_t()
+    pthread_create(&thread, nil, { _ in nil }, nil)
+    pthread_join(thread, nil)
+}
+
 /// What a program without a parent gets.
 func useProcess() async {
     do { try await Process.send("hello") } catch { say("\(error)") }
@@ -154,10 +161,7 @@ func useProcess() async {
     say("forked \(Process.isForked) connected \(Process.isConnected)")
 }
 
-// A sanitizer starts a thread of its own with a program's first one; it is not to be counted.
-var first = pthread_t()
-pthread_create(&first, nil, { _ in nil }, nil)
-pthread_join(first, nil)
+startAThread()
 
 switch CommandLine.arguments.dropFirst().first ?? "" {
 case "orphan": try await orphan(CommandLine.arguments[2])

@@ -45,11 +45,12 @@ public final class EventLoop: Sendable {
         try core.ensureDriven(name: name)
     }
 
-    /// Drives the loop on the calling thread until `isDone`. False where another caller's thread drives it already, or
-    /// where this is called by a handler of the loop.
+    /// Drives the loop on the calling thread until `isDone`; then a background thread goes on where there was one, or
+    /// where one was asked for meanwhile. False where another caller's thread drives it already, or where this is called
+    /// by a handler of the loop.
     @discardableResult
     package func drive(until isDone: () -> Bool) -> Bool {
-        core.drive(until: isDone)
+        core.drive(name: name, until: isDone)
     }
 
     // MARK: Timers

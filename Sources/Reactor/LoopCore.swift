@@ -105,17 +105,22 @@ final class LoopCore: @unchecked Sendable {
     /// Starts a thread that drives the loop, unless somebody does already.
     func ensureDriven(name: String) throws(Errno) {
         guard change({ $0.driver.startBackground() }) else { return }
+        try startThread(name: name)
+    }
+
+    private func startThread(name: String) throws(Errno) {
         do {
             try Thread.start(name: name) { self.driveInBackground() }
         } catch {
-            change { $0.driver.abandon() }
+            let gate = change { $0.driver.backgroundLeaves() }
+            gate?.open()
             throw error
         }
     }
 
     /// Drives the loop on the calling thread until `isDone`; a background thread makes way. False where another caller
     /// drives it, or where this is a handler of the loop itself.
-    func drive(until isDone: () -> Bool) -> Bool {
+    func drive(name: String, until isDone: () -> Bool) -> Bool {
         if isCurrent { return false }
         switch change({ $0.driver.takeOver() }) {
         case .start: break
@@ -125,7 +130,11 @@ final class LoopCore: @unchecked Sendable {
         drivingThread.store(Thread.current, ordering: .relaxed)
         while !isDone() { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        change { $0.driver.abandon() }
+        let startsBackground = change { shared in
+            let hasWork = !shared.jobs.isEmpty || !shared.timers.isEmpty || shared.watches.count > 0
+            return shared.driver.callerLeaves(hasWork: hasWork)
+        }
+        if startsBackground { try? startThread(name: name) }
         return true
     }
 

@@ -65,7 +65,9 @@ final class LoopCore: @unchecked Sendable {
     }
 
     func cancelTimer(_ id: UInt64) {
-        _ = shared.withLock { $0.timers.cancel(id) }
+        let body = shared.withLock { $0.timers.cancel(id) }
+        // Let go only now: the end of what it holds may call the loop, whose lock is not recursive.
+        withExtendedLifetime(body) {}
     }
 
     func watch(_ descriptor: CInt, _ handler: @escaping @Sendable (Readiness) -> Void) throws(Errno) -> UInt64 {
@@ -73,7 +75,7 @@ final class LoopCore: @unchecked Sendable {
         do {
             try queue.add(descriptor, .reading, token: token)
         } catch {
-            shared.withLock { $0.watches.remove(token) }
+            _ = shared.withLock { $0.watches.remove(token) }
             throw error
         }
         return token
@@ -86,7 +88,9 @@ final class LoopCore: @unchecked Sendable {
 
     func unwatch(_ descriptor: CInt, token: UInt64) {
         queue.remove(descriptor)
-        shared.withLock { $0.watches.remove(token) }
+        let handler = shared.withLock { $0.watches.remove(token) }
+        // As with a timer.
+        withExtendedLifetime(handler) {}
     }
 
     /// Changes what the loop has to do, and interrupts its wait where it is waiting.

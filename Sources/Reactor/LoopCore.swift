@@ -179,7 +179,12 @@ final class LoopCore: @unchecked Sendable {
             return timeout
         }
         queue.wait(milliseconds: timeout) { token, readiness in
-            shared.withLock { $0.watches.handler(of: token) }?(readiness)
+            let handler = shared.withLock { shared in
+                // What a handler hands over needs no interruption.
+                shared.isWaiting = false
+                return shared.watches.handler(of: token)
+            }
+            handler?(readiness)
         }
         shared.withLock { $0.isWaiting = false }
         endTurn()

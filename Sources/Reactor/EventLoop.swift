@@ -12,17 +12,20 @@ internal import Synchronization
 public final class EventLoop: Sendable {
     package let name: String
     let core: LoopCore
+    /// A loop made by the user of the package has nobody else who would start its thread.
+    private let startsWithUse: Bool
 
     /// Makes a loop whose thread starts with its first use and ends when nothing refers to the loop any more.
     ///
     /// - Parameter name: the thread's name, of which the kernel keeps the first fifteen bytes.
     /// - Throws: `Errno` where the process has no descriptors left.
     public convenience init(name: String = "fork-loop") throws {
-        try self.init(named: name)
+        try self.init(named: name, startsWithUse: true)
     }
 
-    package init(named name: String) throws(Errno) {
+    package init(named name: String, startsWithUse: Bool = false) throws(Errno) {
         self.name = name
+        self.startsWithUse = startsWithUse
         core = try LoopCore()
     }
 
@@ -36,6 +39,7 @@ public final class EventLoop: Sendable {
     /// Runs `body` on the loop, soon, after what was handed over before. From any thread.
     public func execute(_ body: @escaping @Sendable () -> Void) {
         core.enqueue(.closure(body))
+        if startsWithUse, !isCurrent { try? ensureDriven() }
     }
 
     // MARK: Driving

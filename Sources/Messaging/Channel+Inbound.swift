@@ -142,9 +142,7 @@ extension Channel {
         if frame.handleCount > 0 { throw .handlesDoNotMatch(announced: frame.handleCount, received: 0) }
         switch frame.kind {
         case .hello:
-            let hello = try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) }
-            inbound.peerHello = hello
-            adopt(hello)
+            adopt(try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) })
         case .abort:
             inbound.delegate?.channelFailed(.aborted(frame.withBytes { Abort(body: $0) }))
         case .bytes:

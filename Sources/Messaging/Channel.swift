@@ -55,8 +55,11 @@ package final class Channel: Sendable {
         }
         self.limits = limits
         outbound = Mutex(Outbound(socket: socket, limits: limits))
-        if let hello = inbound.peerHello { adopt(hello) }
-        _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
+        do {
+            _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
+        } catch ChannelError.closed {
+            // The peer is gone already. What it wrote before is there to be read, and its end to be told.
+        }
     }
 
     /// Begins to watch the socket. The delegate is kept until the socket is closed; after that, whoever wants to hear of

@@ -7,7 +7,6 @@ final class Inbound: @unchecked Sendable {
     // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop.
     var decoder: FrameDecoder
     weak var delegate: (any ChannelDelegate)?
-    var peerHello: Hello?
     /// Read from the socket, but not decoded, because the consumers were saturated or nobody was there.
     var leftover: [UInt8] = []
     var leftoverStart = 0

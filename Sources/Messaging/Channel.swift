@@ -66,14 +66,15 @@ package final class Channel: Sendable {
     /// messages that were read before has to keep it.
     package func start(delegate: any ChannelDelegate) throws(Errno) {
         inbound.delegate = delegate
-        let watch = try loop.watch(descriptor) { [self, delegate] readiness in
+        let handler: @Sendable (Readiness) -> Void = { [self, delegate] readiness in
             // Held, because the channel itself refers to it only weakly.
             defer { withExtendedLifetime(delegate) {} }
             if readiness.contains(.writable) { becameWritable() }
             becameReadable(readiness)
         }
-        let isBlocked = outbound.withLock { outbound in
-            outbound.watch = watch
+        let isBlocked = try outbound.withLock { outbound throws(Errno) in
+            // Under the lock: the peer's end can be told at once, and then the watch must be known to be given up.
+            outbound.watch = try loop.watch(descriptor, handler)
             // The hello may have found the socket full: a child's socket is as its parent left it.
             return !outbound.queue.isEmpty
         }

@@ -24,6 +24,8 @@ final class Inbound: @unchecked Sendable {
     var isExhausted = false
     /// All has been delivered.
     var isDelivered = false
+    /// `pump` is under way; what a delegate does meanwhile is seen by it.
+    var isPumping = false
 
     init(messageLimit: Int) {
         decoder = FrameDecoder(messageLimit: messageLimit)

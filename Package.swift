@@ -35,7 +35,9 @@ let package = Package(
             name: "ParentChildParent", dependencies: ["Fork", "ParentChildChild"], path: "Examples/ParentChild/Parent"),
         .executableTarget(
             name: "ParentChildChild", dependencies: ["Fork"], path: "Examples/ParentChild/Child"),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"]),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", system]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "JSONCodec"]),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", system]),
     ]
 )
 

@@ -10,7 +10,6 @@ internal import Synchronization
 /// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers it
 /// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.
 public final class EventLoop: Sendable {
-    package let name: String
     let core: LoopCore
     /// A loop made by the user of the package has nobody else who would start its thread.
     private let startsWithUse: Bool
@@ -24,9 +23,8 @@ public final class EventLoop: Sendable {
     }
 
     package init(named name: String, startsWithUse: Bool = false) throws(Errno) {
-        self.name = name
         self.startsWithUse = startsWithUse
-        core = try LoopCore()
+        core = try LoopCore(name: name)
     }
 
     deinit {
@@ -46,7 +44,7 @@ public final class EventLoop: Sendable {
 
     /// Starts the loop's own thread, unless some thread drives the loop already.
     package func ensureDriven() throws(Errno) {
-        try core.ensureDriven(name: name)
+        try core.ensureDriven()
     }
 
     /// Drives the loop on the calling thread until `isDone`; then a background thread goes on where there was one, or
@@ -54,7 +52,7 @@ public final class EventLoop: Sendable {
     /// by a handler of the loop.
     @discardableResult
     package func drive(until isDone: () -> Bool) -> Bool {
-        core.drive(name: name, until: isDone)
+        core.drive(until: isDone)
     }
 
     // MARK: Timers
@@ -122,9 +120,13 @@ public final class EventLoop: Sendable {
 
 extension EventLoop: SerialExecutor, TaskExecutor {
     public func enqueue(_ job: consuming ExecutorJob) {
-        core.enqueue(.task(UnownedJob(job), self))
+        // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
+        // whoever enqueues on an unowned executor holds none.
+        let core = Unmanaged.passRetained(core)
+        defer { core.release() }
         // A job that nobody runs would hang its task for good, and there is no way to refuse one.
-        try? ensureDriven()
+        try? core.takeUnretainedValue().ensureDriven()
+        core.takeUnretainedValue().enqueue(.task(UnownedJob(job), self))
     }
 
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor {

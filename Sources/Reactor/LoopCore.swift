@@ -12,6 +12,7 @@ package protocol TurnParticipant: AnyObject, Sendable {
 final class LoopCore: @unchecked Sendable {
     // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one thread
     // does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
+    private let name: String
     private let queue: EventQueue
     private let shared = Mutex(Shared())
     private let confined = Confined()
@@ -43,7 +44,8 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    init() throws(Errno) {
+    init(name: String) throws(Errno) {
+        self.name = name
         queue = try EventQueue()
     }
 
@@ -107,12 +109,12 @@ final class LoopCore: @unchecked Sendable {
     // MARK: Driving
 
     /// Starts a thread that drives the loop, unless somebody does already.
-    func ensureDriven(name: String) throws(Errno) {
+    func ensureDriven() throws(Errno) {
         guard change({ $0.driver.startBackground() }) else { return }
-        try startThread(name: name)
+        try startThread()
     }
 
-    private func startThread(name: String) throws(Errno) {
+    private func startThread() throws(Errno) {
         do {
             try Thread.start(name: name) { self.driveInBackground() }
         } catch {
@@ -124,7 +126,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Drives the loop on the calling thread until `isDone`; a background thread makes way. False where another caller
     /// drives it, or where this is a handler of the loop itself.
-    func drive(name: String, until isDone: () -> Bool) -> Bool {
+    func drive(until isDone: () -> Bool) -> Bool {
         if isCurrent { return false }
         switch change({ $0.driver.takeOver() }) {
         case .start: break
@@ -132,13 +134,9 @@ final class LoopCore: @unchecked Sendable {
         case .refuse: return false
         }
         drivingThread.store(Thread.current, ordering: .relaxed)
-        while !isDone() { turn() }
+        while !isDone() { turn(until: isDone) }
         drivingThread.store(0, ordering: .relaxed)
-        let startsBackground = change { shared in
-            let hasWork = !shared.jobs.isEmpty || !shared.timers.isEmpty || shared.watches.count > 0
-            return shared.driver.callerLeaves(hasWork: hasWork)
-        }
-        if startsBackground { try? startThread(name: name) }
+        if change({ $0.driver.callerLeaves() }) { try? startThread() }
         return true
     }
 
@@ -149,7 +147,7 @@ final class LoopCore: @unchecked Sendable {
 
     private func driveInBackground() {
         drivingThread.store(Thread.current, ordering: .relaxed)
-        while shared.withLock({ $0.driver.backgroundStays }) { turn() }
+        while shared.withLock({ $0.driver.backgroundStays }) { turn(until: { false }) }
         drivingThread.store(0, ordering: .relaxed)
         let gate = shared.withLock { $0.driver.backgroundLeaves() }
         gate?.open()
@@ -168,10 +166,12 @@ final class LoopCore: @unchecked Sendable {
         body(confined.readBuffer)
     }
 
-    private func turn() {
+    private func turn(until isDone: () -> Bool) {
         runJobs()
         fireTimers()
         endTurn()
+        // What has just run may have been the last: nothing more might come to end the wait.
+        if isDone() { return }
         let timeout = shared.withLock { shared in
             shared.turns += 1
             let timeout = Self.timeout(&shared)
@@ -207,8 +207,10 @@ final class LoopCore: @unchecked Sendable {
             switch job {
             case .closure(let body): body()
             case .task(let job, let loop):
-                job.runSynchronously(
-                    isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
+                withExtendedLifetime(loop) {
+                    job.runSynchronously(
+                        isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
+                }
             }
         }
     }

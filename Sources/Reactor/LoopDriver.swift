@@ -67,10 +67,9 @@ struct LoopDriver {
         return gate
     }
 
-    /// A caller's thread is done. True: it starts the background thread now, because something is left to do that somebody
-    /// relies on.
-    mutating func callerLeaves(hasWork: Bool) -> Bool {
-        guard case .caller(isBackgroundWanted: true) = state, hasWork else {
+    /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop.
+    mutating func callerLeaves() -> Bool {
+        guard case .caller(isBackgroundWanted: true) = state else {
             state = .nobody
             return false
         }

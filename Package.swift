@@ -35,9 +35,11 @@ let package = Package(
             name: "ParentChildParent", dependencies: ["Fork", "ParentChildChild"], path: "Examples/ParentChild/Parent"),
         .executableTarget(
             name: "ParentChildChild", dependencies: ["Fork"], path: "Examples/ParentChild/Child"),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor", system]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport", system]),
         .testTarget(name: "WireTests", dependencies: ["Wire", "JSONCodec"]),
-        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", system]),
+        .testTarget(
+            name: "MessagingTests", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", "TestSupport", system]),
     ]
 )
 

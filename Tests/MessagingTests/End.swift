@@ -1,6 +1,7 @@
 import JSONCodec
 import SystemPackage
 import TestSupport
+import Testing
 import Wire
 
 @testable import Messaging
@@ -90,9 +91,12 @@ final class End: ChannelDelegate {
         try await journal.wait(within: limit) { $0.count(where: \.isMessage) >= count }.filter(\.isMessage)
     }
 
-    /// All events, once the last has come.
+    /// All events once the last has come, but for the one that says that the socket is exhausted: where the consumer comes
+    /// after the peer's end that is told first, and otherwise just before the last.
     func allEvents() async throws -> [Event] {
-        try await journal.wait { $0.last == .delivered }
+        let events = try await journal.wait { $0.last == .delivered }
+        #expect(events.count { $0 == .exhausted } == 1)
+        return events.filter { $0 != .exhausted }
     }
 
     // MARK: ChannelDelegate

@@ -1,5 +1,5 @@
-package import SystemPackage
 internal import Synchronization
+package import SystemPackage
 
 /// A thread that waits for many things at once and runs handlers one after another.
 ///

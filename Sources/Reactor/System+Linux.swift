@@ -51,7 +51,8 @@
         }
 
         /// Reads what is there; 0 is the end of the stream. Never waits.
-        package static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        package static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+        {
             try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count) }
         }
 
@@ -138,7 +139,8 @@
             _ = try check { clinux_reap(process, &result) }
             guard result.ended else { return nil }
             return result.signaled
-                ? .signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core) : .exited(code: result.value)
+                ? .signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core)
+                : .exited(code: result.value)
         }
     }
 #endif

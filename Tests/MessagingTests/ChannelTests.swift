@@ -138,7 +138,8 @@ struct ChannelTests {
         let limits = ChannelLimits(highWaterMark: 100_000, queueLimit: 2_000_000)
         let (one, two) = try End.pair(limits: limits, consumes: false)
         var accepted = 0
-        while failure({ try one.channel.send(bytes: [UInt8](repeating: UInt8(accepted & 255), count: 100_000)) }) == nil {
+        while failure({ try one.channel.send(bytes: [UInt8](repeating: UInt8(accepted & 255), count: 100_000)) }) == nil
+        {
             accepted += 1
             try #require(accepted < 100)
         }
@@ -250,10 +251,10 @@ struct ChannelTests {
     func failedFlush() async throws {
         let (one, two) = try End.facingSocket()
         try one.channel.send(bytes: [UInt8](repeating: 3, count: 3_000_000))
-        async let outcome = failure { try await within { try await one.channel.flush() } }
+        async let outcome = laterFailure { try await within { try await one.channel.flush() } }
         two.close()
         #expect(await outcome == "closed byPeer")
-        #expect(await failure { try await one.channel.flush() } == "closed byPeer")
+        #expect(await laterFailure { try await one.channel.flush() } == "closed byPeer")
         #expect(failure { try one.channel.send("more") } == "closed byPeer")
     }
 
@@ -273,11 +274,11 @@ struct ChannelTests {
         try one.channel.send(bytes: [UInt8](repeating: 3, count: 3_000_000))
         let before = Task {
             withUnsafeCurrentTask { $0?.cancel() }
-            return await failure { try await one.channel.flush() }
+            return await laterFailure { try await one.channel.flush() }
         }
         #expect(try await within { await before.value } == "CancellationError")
-        let kept = Task { await failure { try await one.channel.flush() } }
-        let cancelled = Task { await failure { try await one.channel.flush() } }
+        let kept = Task { await laterFailure { try await one.channel.flush() } }
+        let cancelled = Task { await laterFailure { try await one.channel.flush() } }
         try await eventually("both wait") { one.channel.outbound.withLock { $0.continuations.count } == 2 }
         cancelled.cancel()
         #expect(try await within { await cancelled.value } == "CancellationError")
@@ -291,7 +292,7 @@ struct ChannelTests {
         let (one, _two) = try End.pair(bufferSize: 1)
         for _ in 0..<200 {
             try one.channel.send(bytes: [UInt8](repeating: 3, count: 20_000))
-            let flush = Task { await failure { try await one.channel.flush() } }
+            let flush = Task { await laterFailure { try await one.channel.flush() } }
             flush.cancel()
             let outcome = try await within { await flush.value }
             #expect(outcome == nil || outcome == "CancellationError")

@@ -146,7 +146,7 @@ func failure(_ body: () throws -> Void) -> String? {
     }
 }
 
-func failure(_ body: () async throws -> Void) async -> String? {
+func laterFailure(_ body: () async throws -> Void) async -> String? {
     do {
         try await body()
         return nil

@@ -97,7 +97,8 @@ struct ChildSpawnerTests {
 
     @Test("a standard stream can be the null device")
     func nullStreams() async throws {
-        let outcome = try await Self.run("all=$(for n in 0 1 2; do readlink /proc/$$/fd/$n; done); echo \"$all\" >&3") { request in
+        let outcome = try await Self.run("all=$(for n in 0 1 2; do readlink /proc/$$/fd/$n; done); echo \"$all\" >&3") {
+            request in
             request.input = .null
             request.output = .null
             request.error = .null

@@ -37,7 +37,8 @@
                 defer { fclose(file) }
                 var buffer = [CChar](repeating: 0, count: 64)
                 guard fgets(&buffer, CInt(buffer.count), file) != nil else { return nil }
-                return String(decoding: buffer.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                return String(
+                    decoding: buffer.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             }
         }
 

@@ -103,7 +103,8 @@ struct FrameDecoderTests {
     @Test("fragments that announce little by little are refused when their sum passes the limit")
     func fragmentSum() throws {
         let decoder = try Self.decoder()
-        let fragment = FrameHeader(kind: .bytes, hasMore: true, bodyCount: 512).bytes + [UInt8](repeating: 7, count: 512)
+        let fragment =
+            FrameHeader(kind: .bytes, hasMore: true, bodyCount: 512).bytes + [UInt8](repeating: 7, count: 512)
         #expect(try decoder.frame(of: fragment) == nil)
         #expect(try decoder.frame(of: fragment) == nil)
         #expect(try decoder.frame(of: FrameHeader(kind: .bytes, hasMore: true, bodyCount: 0).bytes) == nil)

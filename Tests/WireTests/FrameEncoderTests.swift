@@ -75,7 +75,9 @@ struct FrameEncoderTests {
     func fragmentRoundTrip() throws {
         let body = (0..<FrameEncoder.fragmentSize * 2 + 12_345).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         var bytes = try Hello(messageLimit: 1024).frame()
-        for (header, range) in FrameEncoder.fragments(.bytes, bodyCount: body.count) { bytes += header.bytes + body[range] }
+        for (header, range) in FrameEncoder.fragments(.bytes, bodyCount: body.count) {
+            bytes += header.bytes + body[range]
+        }
         let portions = stride(from: 0, to: bytes.count, by: 65_536).map { bytes[$0..<min($0 + 65_536, bytes.count)] }
         let reading = Reading(portions, limit: body.count)
         #expect(reading.frames.count == 2)

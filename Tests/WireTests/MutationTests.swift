@@ -25,7 +25,9 @@ struct MutationTests {
             switch Int.random(in: 0..<4, using: &random) {
             case 0: try FrameEncoder.appendMessage(["number": Int.random(in: 0...99_999, using: &random)], to: &bytes)
             case 1:
-                let body = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                let body = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
                 bytes += FrameEncoder.frame(.bytes, body)
             case 2:
                 for _ in 0..<Int.random(in: 1...3, using: &random) {

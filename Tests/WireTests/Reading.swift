@@ -30,7 +30,9 @@ struct Reading: Equatable {
         try Array(portion).withUnsafeBufferPointer { buffer throws(WireError) in
             var input = UnsafeRawBufferPointer(buffer)
             while let frame = try decoder.next(from: &input) {
-                if frame.kind == .hello { _ = try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) } }
+                if frame.kind == .hello {
+                    _ = try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) }
+                }
                 frames.append(Frame(kind: frame.kind, handleCount: frame.handleCount, bytes: frame.bytes()))
             }
         }

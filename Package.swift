@@ -36,7 +36,11 @@ let package = Package(
         .executableTarget(
             name: "ParentChildChild", dependencies: ["Fork"], path: "Examples/ParentChild/Child"),
         .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec"]),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"]),
+        .target(name: "TestSupport", dependencies: ["Reactor"], path: "Tests/TestSupport"),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport", system]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "JSONCodec"]),
+        .testTarget(
+            name: "MessagingTests", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", "TestSupport", system]),
         .executableTarget(name: "fixture-child", dependencies: ["Fork"], path: "Tests/Fixtures/Child"),
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),

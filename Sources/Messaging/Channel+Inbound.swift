@@ -49,6 +49,14 @@ extension Channel {
     /// Delivers what has been read and reads more, until the socket is empty, the consumers are saturated, or the turn
     /// has done its share.
     func pump() {
+        // A call by the delegate: reading on here would overtake, and overwrite, what is being decoded.
+        if inbound.isPumping { return }
+        inbound.isPumping = true
+        defer { inbound.isPumping = false }
+        repeat { deliver() } while exhaust() && inbound.canDeliver
+    }
+
+    private func deliver() {
         var reads = 0
         while inbound.canDeliver {
             if inbound.hasLeftover {
@@ -65,12 +73,12 @@ extension Channel {
                 loop.withReadBuffer { read(into: $0) }
             }
         }
-        if !inbound.hasConsumer, inbound.isPeerClosed || inbound.isPeerProcessEnded { exhaust() }
     }
 
     private func read(into buffer: UnsafeMutableRawBufferPointer) {
         guard let bytes = receive(into: buffer) else { return }
-        decode(bytes, isLeftover: false)
+        let rest = decode(bytes)
+        if !rest.isEmpty { inbound.keep(rest) }
     }
 
     /// What could be read now; nil where that was nothing.
@@ -108,14 +116,20 @@ extension Channel {
         }
     }
 
-    /// Reads what is left of a peer that has ended and that nobody listens to, so that its end can be told.
-    private func exhaust() {
+    /// Reads what is left of a peer that has ended and that nobody listens to, so that its end can be told. False where
+    /// that is not the case.
+    private func exhaust() -> Bool {
+        guard !inbound.hasConsumer, inbound.isPeerClosed || inbound.isPeerProcessEnded else { return false }
         while !inbound.isExhausted, inbound.isReadable {
-            if inbound.leftover.count - inbound.leftoverStart > Self.keptAtEnd { return endReading() }
+            if inbound.leftover.count - inbound.leftoverStart > Self.keptAtEnd {
+                endReading()
+                break
+            }
             loop.withReadBuffer { buffer in
                 if let bytes = receive(into: buffer) { inbound.keep(bytes) }
             }
         }
+        return true
     }
 
     // MARK: Decoding
@@ -126,28 +140,32 @@ extension Channel {
         let start = inbound.leftoverStart
         inbound.leftover = []
         inbound.leftoverStart = 0
-        bytes.withUnsafeBytes { decode(UnsafeRawBufferPointer(rebasing: $0[start...]), isLeftover: true) }
+        let rest = bytes.withUnsafeBytes { decode(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+        if rest.isEmpty { return }
+        // Not copied: consumers that take one message at a time come here once for each.
+        inbound.leftover = bytes
+        inbound.leftoverStart = bytes.count - rest.count
     }
 
-    private func decode(_ bytes: UnsafeRawBufferPointer, isLeftover: Bool) {
+    /// Delivers what the consumers take, and returns what is left.
+    private func decode(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var input = bytes
         do throws(WireError) {
             while inbound.canDeliver, let frame = try inbound.decoder.next(from: &input) {
                 try deliver(frame)
             }
         } catch {
-            return violated(error)
+            violated(error)
+            return UnsafeRawBufferPointer(rebasing: input[input.count...])
         }
-        if !input.isEmpty { inbound.keep(input) }
+        return input
     }
 
     private func deliver(_ frame: InboundFrame) throws(WireError) {
         if frame.handleCount > 0 { throw .handlesDoNotMatch(announced: frame.handleCount, received: 0) }
         switch frame.kind {
         case .hello:
-            let hello = try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) }
-            inbound.peerHello = hello
-            adopt(hello)
+            adopt(try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) })
         case .abort:
             inbound.delegate?.channelFailed(.aborted(frame.withBytes { Abort(body: $0) }))
         case .bytes:

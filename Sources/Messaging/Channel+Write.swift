@@ -23,13 +23,14 @@ extension Channel {
     /// Asks the loop to say when the socket takes bytes again. Before the batch is given back, while the descriptor is
     /// surely open.
     func arm() {
-        let watch = outbound.withLock { outbound in
-            defer { outbound.isArmed = true }
-            return outbound.isArmed ? nil : outbound.watch
+        let isNew = outbound.withLock { outbound in
+            guard !outbound.isArmed, let watch = outbound.watch else { return false }
+            outbound.isArmed = true
+            // Under the lock, as when it is taken back: the later of the two must also be the later in the kernel.
+            loop.update(watch, .readingAndWriting)
+            return true
         }
-        guard let watch else { return }
-        loop.update(watch, .readingAndWriting)
-        try? loop.ensureDriven()
+        if isNew { try? loop.ensureDriven() }
     }
 
     private func complete(_ batch: consuming OutboundQueue.Batch, written: Int) -> OutboundQueue.Action {
@@ -67,11 +68,11 @@ extension Channel {
 
     /// The socket takes bytes again. On the loop.
     func becameWritable() {
-        let (action, watch) = outbound.withLock { outbound in
-            defer { outbound.isArmed = false }
-            return (outbound.queue.socketBecameWritable(), outbound.isArmed ? outbound.watch : nil)
+        let action = outbound.withLock { outbound in
+            if outbound.isArmed, let watch = outbound.watch { loop.update(watch, .reading) }
+            outbound.isArmed = false
+            return outbound.queue.socketBecameWritable()
         }
-        if let watch { loop.update(watch, .reading) }
         if action == .write { write() }
     }
 }

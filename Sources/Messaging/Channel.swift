@@ -55,22 +55,26 @@ package final class Channel: Sendable {
         }
         self.limits = limits
         outbound = Locked(Outbound(socket: socket, limits: limits))
-        if let hello = inbound.peerHello { adopt(hello) }
-        _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
+        do {
+            _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
+        } catch ChannelError.closed {
+            // The peer is gone already. What it wrote before is there to be read, and its end to be told.
+        }
     }
 
     /// Begins to watch the socket. The delegate is kept until the socket is closed; after that, whoever wants to hear of
     /// messages that were read before has to keep it.
     package func start(delegate: any ChannelDelegate) throws(Errno) {
         inbound.delegate = delegate
-        let watch = try loop.watch(descriptor) { [self, delegate] readiness in
+        let handler: @Sendable (Readiness) -> Void = { [self, delegate] readiness in
             // Held, because the channel itself refers to it only weakly.
             defer { withExtendedLifetime(delegate) {} }
             if readiness.contains(.writable) { becameWritable() }
             becameReadable(readiness)
         }
-        let isBlocked = outbound.withLock { outbound in
-            outbound.watch = watch
+        let isBlocked = try outbound.withLock { outbound throws(Errno) in
+            // Under the lock: the peer's end can be told at once, and then the watch must be known to be given up.
+            outbound.watch = try loop.watch(descriptor, handler)
             // The hello may have found the socket full: a child's socket is as its parent left it.
             return !outbound.queue.isEmpty
         }

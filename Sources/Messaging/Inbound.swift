@@ -7,7 +7,6 @@ final class Inbound: @unchecked Sendable {
     // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop.
     var decoder: FrameDecoder
     weak var delegate: (any ChannelDelegate)?
-    var peerHello: Hello?
     /// Read from the socket, but not decoded, because the consumers were saturated or nobody was there.
     var leftover: [UInt8] = []
     var leftoverStart = 0
@@ -25,6 +24,8 @@ final class Inbound: @unchecked Sendable {
     var isExhausted = false
     /// All has been delivered.
     var isDelivered = false
+    /// `pump` is under way; what a delegate does meanwhile is seen by it.
+    var isPumping = false
 
     init(messageLimit: Int) {
         decoder = FrameDecoder(messageLimit: messageLimit)

@@ -9,20 +9,21 @@ package import SystemPackage
 /// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers it
 /// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.
 public final class EventLoop: Sendable {
-    package let name: String
     let core: LoopCore
+    /// A loop made by the user of the package has nobody else who would start its thread.
+    private let startsWithUse: Bool
 
     /// Makes a loop whose thread starts with its first use and ends when nothing refers to the loop any more.
     ///
     /// - Parameter name: the thread's name, of which the kernel keeps the first fifteen bytes.
     /// - Throws: `Errno` where the process has no descriptors left.
     public convenience init(name: String = "fork-loop") throws {
-        try self.init(named: name)
+        try self.init(named: name, startsWithUse: true)
     }
 
-    package init(named name: String) throws(Errno) {
-        self.name = name
-        core = try LoopCore()
+    package init(named name: String, startsWithUse: Bool = false) throws(Errno) {
+        self.startsWithUse = startsWithUse
+        core = try LoopCore(name: name)
     }
 
     deinit {
@@ -35,17 +36,19 @@ public final class EventLoop: Sendable {
     /// Runs `body` on the loop, soon, after what was handed over before. From any thread.
     public func execute(_ body: @escaping @Sendable () -> Void) {
         core.enqueue(.closure(body))
+        if startsWithUse, !isCurrent { try? ensureDriven() }
     }
 
     // MARK: Driving
 
     /// Starts the loop's own thread, unless some thread drives the loop already.
     package func ensureDriven() throws(Errno) {
-        try core.ensureDriven(name: name)
+        try core.ensureDriven()
     }
 
-    /// Drives the loop on the calling thread until `isDone`. False where another caller's thread drives it already, or
-    /// where this is called by a handler of the loop.
+    /// Drives the loop on the calling thread until `isDone`; then a background thread goes on where there was one, or
+    /// where one was asked for meanwhile. False where another caller's thread drives it already, or where this is called
+    /// by a handler of the loop.
     @discardableResult
     package func drive(until isDone: () -> Bool) -> Bool {
         core.drive(until: isDone)
@@ -116,9 +119,13 @@ public final class EventLoop: Sendable {
 
 extension EventLoop: SerialExecutor, TaskExecutor {
     public func enqueue(_ job: consuming ExecutorJob) {
-        core.enqueue(.task(UnownedJob(job), self))
+        // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
+        // whoever enqueues on an unowned executor holds none.
+        let core = Unmanaged.passRetained(core)
+        defer { core.release() }
         // A job that nobody runs would hang its task for good, and there is no way to refuse one.
-        try? ensureDriven()
+        try? core.takeUnretainedValue().ensureDriven()
+        core.takeUnretainedValue().enqueue(.task(UnownedJob(job), self))
     }
 
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor {

@@ -12,6 +12,7 @@ package protocol TurnParticipant: AnyObject, Sendable {
 final class LoopCore: @unchecked Sendable {
     // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one thread
     // does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
+    private let name: String
     private let queue: EventQueue
     private let shared = Locked(Shared())
     private let confined = Confined()
@@ -43,7 +44,8 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    init() throws(Errno) {
+    init(name: String) throws(Errno) {
+        self.name = name
         queue = try EventQueue()
     }
 
@@ -65,7 +67,9 @@ final class LoopCore: @unchecked Sendable {
     }
 
     func cancelTimer(_ id: UInt64) {
-        _ = shared.withLock { $0.timers.cancel(id) }
+        let body = shared.withLock { $0.timers.cancel(id) }
+        // Let go only now: the end of what it holds may call the loop, whose lock is not recursive.
+        withExtendedLifetime(body) {}
     }
 
     func watch(_ descriptor: CInt, _ handler: @escaping @Sendable (Readiness) -> Void) throws(Errno) -> UInt64 {
@@ -73,7 +77,7 @@ final class LoopCore: @unchecked Sendable {
         do {
             try queue.add(descriptor, .reading, token: token)
         } catch {
-            shared.withLock { $0.watches.remove(token) }
+            _ = shared.withLock { $0.watches.remove(token) }
             throw error
         }
         return token
@@ -86,7 +90,9 @@ final class LoopCore: @unchecked Sendable {
 
     func unwatch(_ descriptor: CInt, token: UInt64) {
         queue.remove(descriptor)
-        shared.withLock { $0.watches.remove(token) }
+        let handler = shared.withLock { $0.watches.remove(token) }
+        // As with a timer.
+        withExtendedLifetime(handler) {}
     }
 
     /// Changes what the loop has to do, and interrupts its wait where it is waiting.
@@ -103,12 +109,17 @@ final class LoopCore: @unchecked Sendable {
     // MARK: Driving
 
     /// Starts a thread that drives the loop, unless somebody does already.
-    func ensureDriven(name: String) throws(Errno) {
+    func ensureDriven() throws(Errno) {
         guard shared.withLock({ $0.driver.startBackground() }) else { return }
+        try startThread()
+    }
+
+    private func startThread() throws(Errno) {
         do {
             try Thread.start(name: name) { self.driveInBackground() }
         } catch {
-            change { $0.driver.abandon() }
+            let gate = change { $0.driver.backgroundLeaves() }
+            gate?.open()
             throw error
         }
     }
@@ -126,7 +137,7 @@ final class LoopCore: @unchecked Sendable {
         // Done only once what was handed over before has been run.
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        change { $0.driver.abandon() }
+        if change({ $0.driver.callerLeaves() }) { try? startThread() }
         return true
     }
 
@@ -166,7 +177,12 @@ final class LoopCore: @unchecked Sendable {
             return timeout
         }
         queue.wait(milliseconds: timeout) { token, readiness in
-            shared.withLock { $0.watches.handler(of: token) }?(readiness)
+            let handler = shared.withLock { shared in
+                // What a handler hands over needs no interruption.
+                shared.isWaiting = false
+                return shared.watches.handler(of: token)
+            }
+            handler?(readiness)
         }
         shared.withLock { $0.isWaiting = false }
         fireTimers()
@@ -191,8 +207,10 @@ final class LoopCore: @unchecked Sendable {
             switch job {
             case .closure(let body): body()
             case .task(let job, let loop):
-                job.runSynchronously(
-                    isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
+                withExtendedLifetime(loop) {
+                    job.runSynchronously(
+                        isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
+                }
             }
         }
     }

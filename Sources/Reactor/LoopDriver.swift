@@ -6,7 +6,8 @@ struct LoopDriver {
         /// The background thread is asked to leave; the gate opens when the caller may go on.
         case handingOver(Gate)
         case stopping
-        case caller
+        /// A background thread goes on afterwards, where one drove before or was asked for meanwhile.
+        case caller(isBackgroundWanted: Bool)
     }
 
     private var state = State.nobody
@@ -20,15 +21,21 @@ struct LoopDriver {
 
     /// True: the caller starts the background thread now.
     mutating func startBackground() -> Bool {
-        guard case .nobody = state else { return false }
-        state = .background
-        return true
+        switch state {
+        case .nobody:
+            state = .background
+            return true
+        case .caller:
+            state = .caller(isBackgroundWanted: true)
+            return false
+        case .background, .handingOver, .stopping: return false
+        }
     }
 
     mutating func takeOver() -> TakeOverAction {
         switch state {
         case .nobody:
-            state = .caller
+            state = .caller(isBackgroundWanted: false)
             return .start
         case .background:
             let gate = Gate()
@@ -50,19 +57,24 @@ struct LoopDriver {
         }
     }
 
-    /// The background thread has done its last turn; it opens the gate that it gets.
+    /// The background thread has done its last turn, or could not be started; whoever says so opens the gate it gets.
     mutating func backgroundLeaves() -> Gate? {
         guard case .handingOver(let gate) = state else {
             state = .nobody
             return nil
         }
-        state = .caller
+        state = .caller(isBackgroundWanted: true)
         return gate
     }
 
-    /// A caller's thread is done, or the background thread could not be started.
-    mutating func abandon() {
-        state = .nobody
+    /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop.
+    mutating func callerLeaves() -> Bool {
+        guard case .caller(isBackgroundWanted: true) = state else {
+            state = .nobody
+            return false
+        }
+        state = .background
+        return true
     }
 
     mutating func stop() {

@@ -30,10 +30,10 @@ struct TimerQueue<Instant: Comparable, Payload> {
         return lastID
     }
 
-    /// Forgets a timer; false where it has fired or was cancelled before.
+    /// Forgets a timer and returns what it held; nil where it has fired or was cancelled before.
     @discardableResult
-    mutating func cancel(_ id: UInt64) -> Bool {
-        payloads.removeValue(forKey: id) != nil
+    mutating func cancel(_ id: UInt64) -> Payload? {
+        payloads.removeValue(forKey: id)
     }
 
     /// Takes the earliest timer whose time has come; timers of one deadline come in the order they were added.

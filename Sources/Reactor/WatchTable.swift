@@ -21,11 +21,15 @@ struct WatchTable<Handler> {
         return UInt64(places[index].use) << 32 | UInt64(index)
     }
 
-    mutating func remove(_ token: UInt64) {
-        guard let index = index(of: token) else { return }
+    /// Returns the handler, so that the owner can let it go when its lock is free: what it holds may end with it.
+    @discardableResult
+    mutating func remove(_ token: UInt64) -> Handler? {
+        guard let index = index(of: token) else { return nil }
+        let handler = places[index].handler
         places[index].handler = nil
         places[index].use &+= 1
         free.append(index)
+        return handler
     }
 
     func handler(of token: UInt64) -> Handler? {

@@ -34,11 +34,14 @@ package struct InboundFrame {
 
 /// Cuts a stream of bytes into frames and puts fragments together; the bytes may come in any portions.
 ///
-/// A frame that lies whole in the input is passed on where it lies. Otherwise its body is gathered, and no more memory is
-/// reserved than the length that has been checked against the limit; the memory of fragments grows only as they come.
+/// A frame that lies whole in the input is passed on where it lies. Otherwise its body is gathered; a length that has
+/// been checked against the limit reserves a little memory, and the rest is reserved as the bytes come.
 package struct FrameDecoder {
     /// The longest body of a hello or an abort.
     package static let controlLimit = 64 * 1024
+
+    /// What a header alone reserves at most: as much as the fragments that this package sends have.
+    static let reservedCount = FrameEncoder.fragmentSize
 
     /// The longest message, all its fragments together, in bytes.
     package var messageLimit: Int
@@ -146,7 +149,7 @@ package struct FrameDecoder {
             controlBody.append(contentsOf: portion)
         } else {
             // Only for the first frame: growing to the exact size for each fragment would copy all of them each time.
-            if messageBody.isEmpty { messageBody.reserveCapacity(frame.bodyCount) }
+            if messageBody.isEmpty { messageBody.reserveCapacity(min(frame.bodyCount, Self.reservedCount)) }
             messageBody.append(contentsOf: portion)
         }
     }

@@ -93,8 +93,8 @@ struct LaunchTests {
     }
 
     @Test("with any number of descriptors left, a fork works or throws EMFILE, and leaves nothing behind")
-    func noDescriptors() throws {
-        let lines = try Fixture.runParent("emfile")
+    func noDescriptors() async throws {
+        let lines = try await Fixture.runParent("emfile")
         let outcomes = lines.filter { $0.hasPrefix("free") }
         #expect(outcomes.count > 4)
         #expect(outcomes.last?.hasSuffix("started") == true)
@@ -106,8 +106,8 @@ struct LaunchTests {
     }
 
     @Test("a start that fails leaves no descriptor, thread or process behind")
-    func nothingLeft() throws {
-        let lines = try Fixture.runParent("failures")
+    func nothingLeft() async throws {
+        let lines = try await Fixture.runParent("failures")
         #expect(lines.count == 18)
         for (index, line) in lines.enumerated() {
             switch index % 3 {
@@ -119,8 +119,8 @@ struct LaunchTests {
     }
 
     @Test("with no processes left a fork throws EAGAIN, and leaves nothing behind")
-    func noProcesses() throws {
-        let lines = try Fixture.runParent("eagain")
+    func noProcesses() async throws {
+        let lines = try await Fixture.runParent("eagain")
         #expect(lines.first?.contains("errno 11") == true)
         #expect(lines.first?.contains("limit on processes") == true)
         #expect(lines.dropFirst() == ["descriptors 0 threads 0", "children none"])

@@ -5,9 +5,9 @@ import Testing
 @Suite("No leaks: clause 9", .serialized)
 struct LeakTests {
     @Test("9: two hundred children started and ended in a row leave no descriptor, no thread and no zombie")
-    func noResidue() throws {
+    func noResidue() async throws {
         // In a program of its own, where no other test has anything open.
-        #expect(try Fixture.runParent("residue") == ["descriptors 0 threads 0", "children none"])
+        #expect(try await Fixture.runParent("residue") == ["descriptors 0 threads 0", "children none"])
     }
 
     @Test("9: a child finds its standard streams and its channel, and no descriptor of its parent more")
@@ -95,15 +95,15 @@ struct LeakTests {
     @Test(
         "9: a host that reaps every child in a SIGCHLD handler loses no message, and its children end in an unknown way at worst"
     )
-    func hostWithHandler() throws {
-        let lines = try Fixture.runParent("sigchld", "handler")
+    func hostWithHandler() async throws {
+        let lines = try await Fixture.runParent("sigchld", "handler")
         #expect(lines.count == 20)
         for line in lines { #expect(line == "10 exited with code 7" || line == "10 ended in an unknown way") }
     }
 
     @Test("9: so does a host that ignores SIGCHLD")
-    func hostThatIgnores() throws {
-        let lines = try Fixture.runParent("sigchld", "ignore")
+    func hostThatIgnores() async throws {
+        let lines = try await Fixture.runParent("sigchld", "ignore")
         #expect(lines == .init(repeating: "10 ended in an unknown way", count: 20))
     }
 

@@ -14,20 +14,20 @@ struct OrphanTests {
         let pipe = Pipe()
         parent.standardOutput = pipe
         try parent.run()
-        let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
+        let line = String(decoding: await blocking { pipe.fileHandleForReading.availableData }, as: UTF8.self)
         let child = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(Probe.isRunning(child))
 
         kill(parent.processIdentifier, SIGKILL)
-        parent.waitUntilExit()
+        await blocking { parent.waitUntilExit() }
         try await eventually("the end of the orphan") { !Probe.isRunning(child) }
         #expect(FileManager.default.fileExists(atPath: mark), "the child's onDisconnect was not called")
         #expect(FileManager.default.fileExists(atPath: mark + ".served"), "the child's serve() did not return")
     }
 
     @Test("10: a program that nobody forked says so, and how to start it, and does not hang")
-    func unforked() throws {
-        let lines = try Fixture.runParent("unforked")
+    func unforked() async throws {
+        let lines = try await Fixture.runParent("unforked")
         #expect(lines.count == 2)
         #expect(lines.first?.contains("ChildProcess.fork(path:)") == true)
         #expect(lines.first?.contains("notForked") == true)

@@ -40,16 +40,27 @@ enum Fixture {
     }
 
     /// Runs the parent program to its end and returns its lines.
-    static func runParent(_ arguments: String...) throws -> [String] {
+    static func runParent(_ arguments: String...) async throws -> [String] {
         let process = Foundation.Process()
         process.executableURL = URL(fileURLWithPath: parent)
         process.arguments = arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+        let output = await blocking {
+            defer { process.waitUntilExit() }
+            return pipe.fileHandleForReading.readDataToEndOfFile()
+        }
         return String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+}
+
+/// Runs what blocks on a thread of its own: the threads of the concurrency pool are as few as the cores, and all other
+/// tests need them.
+func blocking<Result: Sendable>(_ body: @escaping () -> Result) async -> Result {
+    nonisolated(unsafe) let body = body
+    return await withCheckedContinuation { continuation in
+        Foundation.Thread.detachNewThread { continuation.resume(returning: body()) }
     }
 }
 

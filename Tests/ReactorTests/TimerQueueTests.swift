@@ -10,12 +10,9 @@ struct TimerQueueTests {
         _ = queue.add(at: 5, "late")
         _ = queue.add(at: 1, "first")
         _ = queue.add(at: 1, "second")
-        let deadline = queue.nextDeadline()
-        let early = queue.popDue(at: 0)
-        let due = [queue.popDue(at: 9), queue.popDue(at: 9), queue.popDue(at: 9)]
-        #expect(deadline == 1)
-        #expect(early == nil)
-        #expect(due == ["first", "second", "late"])
+        #expect(queue.nextDeadline() == 1)
+        #expect(queue.popDue(at: 0) == nil)
+        #expect([queue.popDue(at: 9), queue.popDue(at: 9), queue.popDue(at: 9)] == ["first", "second", "late"])
         #expect(queue.isEmpty)
     }
 
@@ -24,15 +21,10 @@ struct TimerQueueTests {
         var queue = TimerQueue<Int, String>()
         let early = queue.add(at: 1, "early")
         _ = queue.add(at: 2, "kept")
-        let first = queue.cancel(early)
-        let second = queue.cancel(early)
-        #expect(first)
-        #expect(!second)
-        let deadline = queue.nextDeadline()
-        let due = queue.popDue(at: 2)
-        let last = queue.nextDeadline()
-        #expect(deadline == 2)
-        #expect(due == "kept")
-        #expect(last == nil)
+        #expect(queue.cancel(early) == "early")
+        #expect(queue.cancel(early) == nil)
+        #expect(queue.nextDeadline() == 2)
+        #expect(queue.popDue(at: 2) == "kept")
+        #expect(queue.nextDeadline() == nil)
     }
 }

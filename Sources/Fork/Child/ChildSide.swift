@@ -10,8 +10,8 @@ final class ChildSide: Sendable {
     /// Made at the first use of `Process`.
     static let current: Result<ChildSide, ForkError> = Result { () throws(ForkError) in try connect() }
 
-    /// How long the end of the program waits for a parent that takes none of its messages.
-    private static let exitPatience = Duration.seconds(10)
+    /// See `Process.exitFlushTimeout`.
+    static let exitFlushTimeout = Locked(Duration.seconds(60))
 
     let channel: Channel
     let hub: EventHub
@@ -45,7 +45,7 @@ final class ChildSide: Sendable {
                 socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), adoptsPeerLimit: true)
             let side = ChildSide(channel: channel)
             try channel.start(delegate: side)
-            atexit { try? ChildSide.current.get().channel.flush(givingUpAfter: ChildSide.exitPatience) }
+            atexit { try? ChildSide.current.get().channel.flush(givingUpAfter: exitFlushTimeout.withLock { $0 }) }
             return side
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)

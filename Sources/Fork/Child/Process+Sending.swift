@@ -2,8 +2,7 @@ internal import Messaging
 
 extension Process {
     /// Sends a value as JSON to the parent. Never waits: what the socket doesn't take now is queued, and a program that
-    /// ends by returning from `main` or by calling `exit` sends its queue first. It gives up where the parent has taken
-    /// nothing for ten seconds.
+    /// ends by returning from `main` or by calling `exit` sends its queue first; see ``exitFlushTimeout``.
     ///
     /// - Returns: true while less than 1 MiB is queued; false says that the message is queued like any other, and that it
     ///   is time to slow down: wait with ``flush()``, or use the `send` that waits.

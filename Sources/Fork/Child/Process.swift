@@ -41,6 +41,13 @@ public enum Process {
         _ = await EventBuffer<Never>(side, .disconnect, until: .disconnect) { _ in nil }.next()
     }
 
+    /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued and
+    /// the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
+    public static var exitFlushTimeout: Duration {
+        get { ChildSide.exitFlushTimeout.withLock { $0 } }
+        set { ChildSide.exitFlushTimeout.withLock { $0 = newValue } }
+    }
+
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent has
     /// on its way. Again is harmless.
     public static func disconnect() {

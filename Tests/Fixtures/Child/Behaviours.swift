@@ -154,6 +154,7 @@ func orphan(path: String) {
 
 /// Queues more than the socket takes, for a parent that does not read.
 func hangOnExit() throws {
+    Process.exitFlushTimeout = .seconds(1)
     let body = String(repeating: "x", count: 1 << 20)
     for _ in 0..<4 { try Process.send(body) }
 }

@@ -1,0 +1,325 @@
+import JSONCodec
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+import Wire
+
+@testable import Messaging
+@testable import Reactor
+
+@Suite("The end of a channel")
+struct ChannelEndTests {
+    // MARK: Graceful
+
+    @Test("close delivers everything, both ways, and then the end")
+    func close() async throws {
+        let (one, two) = try End.pair(bufferSize: 1)
+        for number in 0..<300 {
+            try one.channel.send([number])
+            try two.channel.send(bytes: [UInt8](repeating: UInt8(number & 255), count: 2000))
+        }
+        one.channel.close()
+        #expect(failure { try one.channel.send("late") } == "closed byThisSide")
+        let atTwo = try await two.allEvents()
+        let atOne = try await one.allEvents()
+        #expect(atTwo == (0..<300).map { .json([.integer($0)]) } + [.delivered])
+        #expect(atOne.dropLast() == (0..<300).map { .bytes([UInt8](repeating: UInt8($0 & 255), count: 2000)) }[...])
+        #expect(atOne.last == .delivered)
+        #expect(failure { try two.channel.send("late") } == "closed byPeer")
+        try await eventually("both sockets close") { one.channel.isClosed && two.channel.isClosed }
+        one.channel.close()
+        two.channel.close()
+    }
+
+    @Test("both sides may close at once")
+    func bothClose() async throws {
+        for _ in 0..<50 {
+            let (one, two) = try End.pair()
+            try one.channel.send("from one")
+            try two.channel.send("from two")
+            one.channel.close()
+            two.channel.close()
+            #expect(try await two.allEvents() == [.json("from one"), .delivered])
+            #expect(try await one.allEvents() == [.json("from two"), .delivered])
+        }
+    }
+
+    @Test("the last thing on the wire after close is the last message, and then the end of the stream")
+    func halfClose() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send("last")
+        one.channel.close()
+        _ = try await two.readFrame()
+        #expect(try await two.readFrame().body == Array("\"last\"".utf8))
+        #expect(try await two.readToEnd() == [])
+        // This direction is still open.
+        try two.writeHello()
+        two.writeAll(frame(.message, "1".utf8))
+        two.shutdownWriting()
+        #expect(try await one.allEvents() == [.json(1), .delivered])
+    }
+
+    @Test("what a peer wrote before it ended is delivered, also where it left something of ours unread")
+    func resetPeer() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send(bytes: [UInt8](repeating: 1, count: 100_000))
+        try two.writeHello()
+        two.writeAll(frame(.message, "1".utf8) + frame(.message, "2".utf8))
+        two.close()
+        #expect(try await one.allEvents() == [.json(1), .json(2), .delivered])
+        try await eventually("the socket closes") { one.channel.isClosed }
+    }
+
+    @Test("the end of a peer that nobody listened to is told at once, and its messages to whoever comes then")
+    func lateConsumer() async throws {
+        let (one, two) = try End.facingSocket(consumes: false)
+        try two.writeHello()
+        two.writeAll(frame(.message, "1".utf8))
+        two.close()
+        try await one.journal.wait(forCount: 1)
+        #expect(one.journal.entries == [.exhausted])
+        one.consume(true)
+        #expect(try await one.allEvents() == [.json(1), .delivered])
+        #expect(one.journal.entries.first == .exhausted)
+    }
+
+    @Test("the end is told once a paused channel has been resumed, after its messages")
+    func pausedEnd() async throws {
+        let (one, two) = try End.facingSocket { end, event in if event.isMessage { end.channel.pause() } }
+        try two.writeHello()
+        for number in 0..<3 { two.writeAll(frame(.message, "\(number)".utf8)) }
+        two.close()
+        for count in 1...3 {
+            #expect(try await one.messages(count).last == .json(.integer(Int64(count - 1))))
+            #expect(one.journal.entries.count(where: \.isMessage) == count)
+            #expect(!one.journal.entries.contains(.delivered))
+            one.resume()
+        }
+        #expect(try await one.allEvents().last == .delivered)
+    }
+
+    @Test("a process that has ended ends its channel, even where another holds its end of the socket")
+    func endedProcess() async throws {
+        let (one, two) = try End.facingSocket()
+        try two.writeHello()
+        two.writeAll(frame(.message, "1".utf8))
+        one.onLoop { $0.peerProcessEnded() }
+        #expect(try await one.allEvents() == [.json(1), .delivered])
+        #expect(failure { try one.channel.send("late") } == "closed peerEnded")
+        try await eventually("the socket closes") { one.channel.isClosed }
+    }
+
+    @Test("a peer that is gone before the channel is made is heard to the end")
+    func goneBefore() async throws {
+        for adopts in [true, false] {
+            let one = try System.socketPair().split { ours, theirs in
+                let two = PlainSocket(theirs.take())
+                try two.writeHello()
+                two.writeAll(frame(.message, "1".utf8))
+                two.close()
+                return try End.open(ours, adoptsPeerLimit: adopts)
+            }
+            #expect(try await one.allEvents() == [.json(1), .delivered])
+            try await eventually("the socket closes") { one.channel.isClosed }
+        }
+    }
+
+    @Test("a hello that finds the socket full is sent when there is room")
+    func fullSocket() async throws {
+        let (one, two, filled) = try System.socketPair().split { ours, theirs in
+            let filler = PlainSocket(try System.duplicate(ours.rawValue, atLeast: 0))
+            var filled = 0
+            while true {
+                let count = filler.write([UInt8](repeating: 0, count: 4096))
+                if count == 0 { break }
+                filled += count
+            }
+            while filler.write([0]) == 1 { filled += 1 }
+            return (try End.open(ours), PlainSocket(theirs.take()), filled)
+        }
+        try one.channel.send("first")
+        _ = try await two.read(filled)
+        #expect(try await two.readFrame().kind == FrameKind.hello.rawValue)
+        #expect(try await two.readFrame().body == Array("\"first\"".utf8))
+    }
+
+    // MARK: Cut off
+
+    @Test("a peer that ends at any byte gives what was whole before it, and an error where it ended inside a frame")
+    func everyOffset() async throws {
+        let parts = [
+            try Hello(messageLimit: 1024).frame(), frame(.message, "[1]".utf8),
+            FrameHeader(kind: .bytes, hasMore: true, bodyCount: 2).bytes + [1, 2], frame(.bytes, [3]),
+        ]
+        let stream = Array(parts.joined())
+        let boundaries = parts.indices.map { parts[...$0].joined().count }
+        for offset in 0...stream.count {
+            let (one, two) = try End.facingSocket()
+            two.writeAll(stream[..<offset])
+            two.close()
+            var wanted: [Event] = []
+            if offset >= boundaries[1] { wanted.append(.json([1])) }
+            if offset >= boundaries[3] { wanted.append(.bytes([1, 2, 3])) }
+            // The third boundary lies between two fragments of a message.
+            if ![0, boundaries[0], boundaries[1], boundaries[3]].contains(offset) {
+                wanted.append(.failed("protocolViolation \(WireError.truncated)"))
+            }
+            #expect(try await one.allEvents() == wanted + [.delivered], "offset \(offset)")
+        }
+    }
+
+    // MARK: Mistakes
+
+    @Test(
+        "a broken frame is one error, and the channel closes with an abort that says why",
+        arguments: [
+            (Array("GET / HTTP/1.1\r\n\r\n".utf8), WireError.tooLong(length: 0x4745_5420 - 4, limit: 64 << 20)),
+            ([0, 0, 0, 4, 0x10, 0, 0, 0], .noHello(.message)), ([0, 0, 0, 2], .lengthTooSmall(2)),
+        ])
+    func garbage(_ bytes: [UInt8], _ error: WireError) async throws {
+        let (one, two) = try End.facingSocket()
+        two.writeAll(bytes + [1, 2, 3, 4, 5, 6, 7, 8])
+        let events = try await one.allEvents()
+        #expect(events == [.failed("protocolViolation \(error)"), .delivered])
+        #expect(try await two.readFrame().kind == FrameKind.hello.rawValue)
+        let abort = try await two.readFrame()
+        #expect(abort.kind == FrameKind.abort.rawValue)
+        #expect(abort.body.withUnsafeBytes { Abort(body: $0) } == Abort(message: error.description))
+        #expect(try await two.readToEnd() == [])
+        #expect(failure { try one.channel.send("late") } == "closed protocolViolation")
+        try await eventually("the socket closes") { one.channel.isClosed }
+    }
+
+    @Test("messages before a broken frame are delivered, and those after it are not")
+    func messagesAroundGarbage() async throws {
+        let (one, two) = try End.facingSocket()
+        try two.writeHello()
+        two.writeAll(frame(.message, "1".utf8) + [0, 0, 0, 4, 0x77, 0, 0, 0] + frame(.message, "2".utf8))
+        let wanted: [Event] = [.json(1), .failed("protocolViolation \(WireError.unknownKind(0x77))"), .delivered]
+        #expect(try await one.allEvents() == wanted)
+    }
+
+    @Test("descriptors that are announced are refused, because none can come")
+    func announcedDescriptors() async throws {
+        let (one, two) = try End.facingSocket()
+        try two.writeHello()
+        two.writeAll(FrameHeader(kind: .message, handleCount: 1, bodyCount: 1).bytes + [0x31])
+        let error = WireError.handlesDoNotMatch(announced: 1, received: 0)
+        #expect(try await one.allEvents() == [.failed("protocolViolation \(error)"), .delivered])
+    }
+
+    @Test("a hello of another major version is an error that names both")
+    func otherVersion() async throws {
+        let (one, two) = try End.facingSocket()
+        two.writeAll(frame(.hello, #"{"version":{"major":2,"minor":0}}"#.utf8))
+        #expect(try await one.allEvents().first == .failed("protocolViolation \(WireError.unsupportedVersion(2))"))
+        #expect(WireError.unsupportedVersion(2).description.contains("version 2"))
+    }
+
+    @Test("a message that can't be read is one error, and the next one is delivered")
+    func badPayloads() async throws {
+        let (one, two) = try End.facingSocket()
+        try two.writeHello()
+        let deep = String(repeating: "[", count: 513) + String(repeating: "]", count: 513)
+        let bad: [([UInt8], String)] = [
+            (Array("{".utf8), "syntax"), ([], "syntax"), ([0x22, 0xff, 0x22], "invalidUTF8"),
+            (Array(deep.utf8), "tooDeep"),
+            (Array(#"{"a":1,"a":2}"#.utf8), "duplicateKey"), (Array("1e999".utf8), "numberOutOfRange"),
+            (Array(#""\ud800""#.utf8), "loneSurrogate"),
+        ]
+        for (body, _) in bad { two.writeAll(frame(.message, body) + frame(.message, "1".utf8)) }
+        two.close()
+        let wanted = bad.flatMap { [Event.failed("badPayload \($0.1)"), .json(1)] }
+        #expect(try await one.allEvents() == wanted + [.delivered])
+    }
+
+    @Test("a channel that its peer has given up says why")
+    func abort() async throws {
+        let (one, two) = try End.facingSocket()
+        try two.writeHello()
+        two.writeAll(try Abort(code: "tired", message: "it was enough").frame())
+        two.close()
+        #expect(try await one.allEvents() == [.failed("aborted tired: it was enough"), .delivered])
+    }
+
+    @Test("of two channels the one whose peer misbehaves hears of it, and the other goes on")
+    func siblings() async throws {
+        let (one, two) = try End.facingSocket()
+        let (other, third) = try End.pair()
+        two.writeAll([UInt8](repeating: 0xff, count: 100))
+        try third.channel.send("unharmed")
+        #expect(try await other.messages(1) == [.json("unharmed")])
+        #expect(try await one.allEvents().count == 2)
+        #expect(other.channel.closing == nil)
+    }
+
+    // MARK: What is left
+
+    @Test("a channel that is given up before it is used closes its socket")
+    func discard() async throws {
+        let (one, two) = try End.facingSocket(consumes: false)
+        one.channel.discard()
+        #expect(one.channel.isClosed)
+        _ = try await two.readToEnd()
+        #expect(failure { try one.channel.send("late") } == "closed byThisSide")
+    }
+
+    @Test("senders that race with the end of the channel get an answer each, and none is harmed")
+    func sendersAtTheEnd() async throws {
+        for round in 0..<40 {
+            let (one, two) = try End.pair(bufferSize: 1)
+            let finished = Journal<Bool>()
+            for thread in 0..<3 {
+                try Thread.start(name: "sender") {
+                    for number in 0..<300 { _ = try? one.channel.send([thread, number]) }
+                    finished.append(true)
+                }
+            }
+            if round.isMultiple(of: 2) { two.channel.close() } else { two.onLoop { _ in two.channel.discard() } }
+            try await finished.wait(forCount: 3)
+            if round.isMultiple(of: 2) {
+                _ = try await one.allEvents()
+                try await eventually("both sockets close") { one.channel.isClosed && two.channel.isClosed }
+            }
+        }
+    }
+
+    @Test("whatever way channels end, no descriptor and no channel is left")
+    func nothingLeft() async {
+        await #expect(processExitsWith: .success) {
+            let before = try await ThisProcess.settledDescriptors()
+            for way in 0..<6 {
+                weak var remembered: Channel?
+                func use() async throws {
+                    let (one, two) = try End.pair()
+                    remembered = one.channel
+                    try one.channel.send(String(repeating: "x", count: 300_000))
+                    try two.channel.send(bytes: [1])
+                    switch way {
+                    case 0: one.channel.close()
+                    case 1: two.channel.close()
+                    case 2: one.onLoop { $0.peerProcessEnded() }
+                    case 3:
+                        let intruder = PlainSocket(try System.duplicate(two.channel.descriptor, atLeast: 0))
+                        intruder.writeAll([0, 0, 0, 0])
+                    case 4: one.onLoop { $0.discard() }
+                    default:
+                        one.channel.close()
+                        two.channel.close()
+                    }
+                    if way != 4 { _ = try await two.allEvents() }
+                    if way == 2 { two.channel.close() }
+                    try await eventually("the sockets close, way \(way)") {
+                        one.channel.isClosed && (two.channel.isClosed || way == 4)
+                    }
+                    if way == 4 { two.channel.discard() }
+                }
+                try await use()
+                try await eventually("the loops end, way \(way)") { !ThisProcess.threadNames.contains("test-end") }
+                #expect(remembered == nil)
+                #expect(ThisProcess.descriptors == before)
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+import JSONCodec
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+import Wire
+
+@testable import Messaging
+@testable import Reactor
+
+@Suite("Channel")
+struct ChannelTests {
+    private static func text(_ count: Int) -> String { String(repeating: "0123456789abcde\n", count: count / 16) }
+
+    // MARK: Messages
+
+    @Test("messages arrive in the order they were sent, both ways")
+    func order() async throws {
+        let (one, two) = try End.pair()
+        for number in 0..<1000 {
+            try one.channel.send(number)
+            try two.channel.send(["number": number])
+        }
+        #expect(try await two.messages(1000) == (0..<1000).map { .json(.integer($0)) })
+        #expect(try await one.messages(1000) == (0..<1000).map { .json(["number": .integer($0)]) })
+    }
+
+    @Test("a small buffer cuts messages of every size, and none is changed", arguments: [false, true])
+    func smallBuffer(_ isOnLoop: Bool) async throws {
+        let (one, two) = try End.pair(bufferSize: 1)
+        let sizes = [0, 1, 100, 5000, 16_384, 16_385, 70_000, 1_000_000, 1_048_576, 1_048_577, 3]
+        let bodies = sizes.map { size in (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ size) } }
+        if isOnLoop {
+            one.onLoop { channel in for body in bodies { _ = try? channel.send(bytes: body) } }
+        } else {
+            for body in bodies { try one.channel.send(bytes: body) }
+        }
+        #expect(try await two.messages(sizes.count) == bodies.map { .bytes($0) })
+    }
+
+    @Test("messages of five megabytes cross each other")
+    func large() async throws {
+        let (one, two) = try End.pair()
+        let text = Self.text(5_000_000)
+        let bytes = [UInt8](repeating: 0xa5, count: 5_000_000)
+        for end in [one, two] {
+            try end.channel.send(text)
+            try end.channel.send(bytes: bytes)
+            try end.channel.send("small")
+        }
+        for end in [one, two] {
+            #expect(try await end.messages(3) == [.json(.string(text)), .bytes(bytes), .json("small")])
+        }
+    }
+
+    @Test("threads that send at once each keep their order, through a small buffer, and nothing is lost")
+    func threads() async throws {
+        let (one, two) = try End.pair(bufferSize: 1)
+        for thread in 0..<4 {
+            try Thread.start(name: "sender") {
+                for number in 0..<500 { _ = try? one.channel.send([thread, number]) }
+            }
+        }
+        let messages = try await two.messages(2000)
+        for thread in 0..<4 {
+            let numbers = messages.filter { $0.json?[0]?.integerValue == thread }.map { $0.json?[1]?.integerValue }
+            #expect(numbers == Array(0..<500))
+        }
+    }
+
+    @Test("messages sent on the loop leave together at the end of the turn")
+    func gathering() async throws {
+        let (one, two) = try End.facingSocket()
+        _ = try await two.readFrame()
+        let written = Journal<Bool>()
+        one.onLoop { channel in
+            for number in 0..<10 { _ = try? channel.send(number) }
+            written.append(two.bytesAvailable == 0)
+        }
+        #expect(try await written.wait(forCount: 1) == [true])
+        for number in 0..<10 {
+            #expect(try await two.readFrame().body == Array("\(number)".utf8))
+        }
+    }
+
+    @Test("a value that can't be encoded is refused, and the next one is sent")
+    func notEncodable() async throws {
+        let (one, two) = try End.pair()
+        #expect(failure { try one.channel.send(Double.nan) } == "notEncodable")
+        try one.channel.send("good")
+        #expect(try await two.messages(1) == [.json("good")])
+    }
+
+    // MARK: Limits
+
+    @Test("a message longer than the peer takes is refused here, once its hello has come")
+    func peerLimit() async throws {
+        let (one, two) = try End.facingSocket()
+        try two.writeHello(messageLimit: 2000)
+        two.writeAll(frame(.message, "1".utf8))
+        _ = try await one.messages(1)
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 2001)) } == "tooLong 2001 2000")
+        #expect(failure { try one.channel.send(Self.text(4000)) }?.hasPrefix("tooLong") == true)
+        try one.channel.send(bytes: [UInt8](repeating: 0, count: 2000))
+        _ = try await two.readFrame()
+        #expect(try await two.readFrame().body.count == 2000)
+    }
+
+    @Test("before the peer's hello its limit is taken to be this side's own")
+    func assumedLimit() throws {
+        let (one, _two) = try End.facingSocket(limits: ChannelLimits(messageLimit: 3000))
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 3001)) } == "tooLong 3001 3000")
+        try one.channel.send(bytes: [UInt8](repeating: 0, count: 3000))
+        withExtendedLifetime(_two) {}
+    }
+
+    @Test("a child takes the limit of the hello that its parent has written before it started")
+    func adoptedLimit() async throws {
+        let (one, two) = try System.socketPair().split { ours, theirs in
+            let two = PlainSocket(theirs.take())
+            try two.writeHello(messageLimit: 5000)
+            two.writeAll(frame(.message, "1".utf8))
+            return (try End.open(ours, adoptsPeerLimit: true), two)
+        }
+        #expect(one.channel.limits.messageLimit == 5000)
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 5001)) } == "tooLong 5001 5000")
+        #expect(try await one.messages(1) == [.json(1)])
+        let hello = try await two.readFrame()
+        #expect(String(decoding: hello.body, as: UTF8.self).contains("5000"))
+        two.writeAll(frame(.bytes, [UInt8](repeating: 0, count: 5000)))
+        _ = try await one.messages(2)
+        two.writeAll(FrameHeader(kind: .bytes, bodyCount: 5001).bytes)
+        #expect(try await one.allEvents().contains { $0.isViolation })
+    }
+
+    @Test("a queue that is full refuses, and what it refused is not sent")
+    func queueLimit() async throws {
+        let limits = ChannelLimits(highWaterMark: 100_000, queueLimit: 2_000_000)
+        let (one, two) = try End.pair(limits: limits, consumes: false)
+        var accepted = 0
+        while failure({ try one.channel.send(bytes: [UInt8](repeating: UInt8(accepted & 255), count: 100_000)) }) == nil
+        {
+            accepted += 1
+            try #require(accepted < 100)
+        }
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 1, count: 100_000)) } == "queueFull")
+        #expect(failure { try one.channel.send(Self.text(100_000)) } == "queueFull")
+        two.consume(true)
+        let messages = try await two.messages(accepted)
+        try await within { try await one.channel.flush() }
+        try one.channel.send("after")
+        #expect(try await two.messages(accepted + 1) == messages + [.json("after")])
+        for (number, message) in messages.enumerated() {
+            #expect(message == .bytes([UInt8](repeating: UInt8(number & 255), count: 100_000)))
+        }
+    }
+
+    @Test("a send says when the high-water mark is reached, and when it is not")
+    func highWaterMark() async throws {
+        let limits = ChannelLimits(highWaterMark: 1_000_000, queueLimit: 10_000_000)
+        let (one, two) = try End.pair(limits: limits, consumes: false)
+        #expect(try one.channel.send("small"))
+        let isBelow = try one.channel.send(bytes: [UInt8](repeating: 0, count: 3_000_000))
+        #expect(!isBelow)
+        #expect(try !one.channel.send("small"))
+        two.consume(true)
+        try await within { try await one.channel.flush() }
+        #expect(try one.channel.send("small"))
+    }
+
+    // MARK: Back-pressure
+
+    @Test("while nobody consumes messages the kernel holds them, and then the sender")
+    func noConsumer() async throws {
+        let (one, two) = try End.facingSocket(consumes: false)
+        try two.writeHello()
+        let message = frame(.bytes, [UInt8](repeating: 9, count: 1016))
+        var written = 0
+        while two.write(message) == message.count { written += 1 }
+        try await one.settle()
+        try await stays(for: .milliseconds(50)) { two.write(message) }
+        #expect(one.journal.entries.isEmpty)
+        // A last write may have been cut; the numbers here are multiples of each other, so it was refused whole.
+        one.consume(true)
+        #expect(try await one.messages(written).count == written)
+        #expect(two.write(message) == message.count)
+        _ = try await one.messages(written + 1)
+    }
+
+    @Test("a paused channel delivers nothing until it has been resumed as often")
+    func pause() async throws {
+        let (one, two) = try End.pair()
+        try two.channel.send("first")
+        _ = try await one.messages(1)
+        one.pause()
+        one.pause()
+        try await one.settle()
+        for number in 0..<100 { try two.channel.send(number) }
+        try await within { try await two.channel.flush() }
+        one.resume()
+        try await one.settle()
+        try await stays(for: .milliseconds(50)) { one.journal.entries.count }
+        one.resume()
+        #expect(try await one.messages(101).dropFirst() == (0..<100).map { .json(.integer($0)) }[...])
+    }
+
+    @Test("a delegate that pauses at each message gets the next one when it resumes, each once and in order")
+    func pausingDelegate() async throws {
+        let (one, two) = try End.facingSocket { end, event in
+            guard event.isMessage else { return }
+            end.channel.pause()
+            end.resume()
+        }
+        try two.writeHello()
+        two.writeAll((0..<2000).flatMap { frame(.message, "\($0)".utf8) })
+        #expect(try await one.messages(2000) == (0..<2000).map { .json(.integer($0)) })
+    }
+
+    @Test("a delegate may resume and register within a delivery, and nothing is doubled or out of order")
+    func reentrantDelegate() async throws {
+        let (one, two) = try End.facingSocket(consumes: false) { end, event in
+            guard event.isMessage else { return }
+            end.channel.pause()
+            end.channel.resume()
+            end.channel.setConsumer(present: false)
+            end.channel.setConsumer(present: true)
+        }
+        try two.writeHello()
+        // More than the loop reads at once, so that there is more to read while the first portion is delivered.
+        var written: Int64 = 0
+        while written < 20_000 {
+            let message = frame(.message, "\(10_000 + written)".utf8 + Array(repeating: 0x20, count: 500))
+            if two.write(message) < message.count { break }
+            written += 1
+        }
+        one.consume(true)
+        #expect(try await one.messages(Int(written)) == (0..<written).map { .json(.integer(10_000 + $0)) })
+    }
+
+    // MARK: Flushing
+
+    @Test("a flush returns once everything has left, however small the buffer")
+    func flush() async throws {
+        let (one, two) = try End.pair(bufferSize: 1)
+        try await within { try await one.channel.flush() }
+        for _ in 0..<20 { try one.channel.send(bytes: [UInt8](repeating: 3, count: 50_000)) }
+        try await within { try await one.channel.flush() }
+        #expect(one.channel.outbound.withLock { $0.queue.isEmpty })
+        _ = try await two.messages(20)
+    }
+
+    @Test("a flush fails when the peer closes with bytes unwritten, and so does the next one")
+    func failedFlush() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send(bytes: [UInt8](repeating: 3, count: 3_000_000))
+        async let outcome = laterFailure { try await within { try await one.channel.flush() } }
+        two.close()
+        #expect(await outcome == "closed byPeer")
+        #expect(await laterFailure { try await one.channel.flush() } == "closed byPeer")
+        #expect(failure { try one.channel.send("more") } == "closed byPeer")
+    }
+
+    @Test("a flush succeeds after the peer has closed when everything had left before")
+    func flushAfterEnd() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send("small")
+        try await within { try await one.channel.flush() }
+        two.close()
+        _ = try await one.allEvents()
+        try await within { try await one.channel.flush() }
+    }
+
+    @Test("a flush that is cancelled says so, before it begins and while it waits, and the others go on waiting")
+    func cancelledFlush() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send(bytes: [UInt8](repeating: 3, count: 3_000_000))
+        let before = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await laterFailure { try await one.channel.flush() }
+        }
+        #expect(try await within { await before.value } == "CancellationError")
+        let kept = Task { await laterFailure { try await one.channel.flush() } }
+        let cancelled = Task { await laterFailure { try await one.channel.flush() } }
+        try await eventually("both wait") { one.channel.outbound.withLock { $0.continuations.count } == 2 }
+        cancelled.cancel()
+        #expect(try await within { await cancelled.value } == "CancellationError")
+        _ = try await two.read(3_000_100)
+        #expect(try await within { await kept.value } == nil)
+        #expect(one.channel.outbound.withLock { $0.continuations.isEmpty })
+    }
+
+    @Test("a flush that is cancelled at any moment ends, either way")
+    func cancelledFlushRace() async throws {
+        let (one, _two) = try End.pair(bufferSize: 1)
+        for _ in 0..<200 {
+            try one.channel.send(bytes: [UInt8](repeating: 3, count: 20_000))
+            let flush = Task { await laterFailure { try await one.channel.flush() } }
+            flush.cancel()
+            let outcome = try await within { await flush.value }
+            #expect(outcome == nil || outcome == "CancellationError")
+        }
+        try await within { try await one.channel.flush() }
+        #expect(one.channel.outbound.withLock { $0.continuations.isEmpty })
+        withExtendedLifetime(_two) {}
+    }
+
+    @Test("a flush on the calling thread writes everything, without a loop that is driven")
+    func blockingFlush() async throws {
+        let (socket, channel) = try System.socketPair().split { ours, theirs in
+            let channel = try Channel(socket: ours, loop: EventLoop(named: "undriven"), limits: ChannelLimits())
+            return (PlainSocket(theirs.take()), channel)
+        }
+        try channel.send(bytes: [UInt8](repeating: 3, count: 2_000_000))
+        let flushed = Journal<Bool>()
+        try Thread.start(name: "flusher") {
+            channel.flush(givingUpAfter: .seconds(20))
+            flushed.append(channel.outbound.withLock { $0.queue.isEmpty })
+        }
+        _ = try await socket.readFrame()
+        _ = try await socket.read(2_000_016)
+        #expect(try await flushed.wait(forCount: 1) == [true])
+    }
+}
+
+extension Event {
+    var json: JSON? {
+        if case .json(let json) = self { json } else { nil }
+    }
+
+    var isViolation: Bool {
+        if case .failed(let name) = self { name.hasPrefix("protocolViolation") } else { false }
+    }
+}

@@ -1,0 +1,163 @@
+import JSONCodec
+import SystemPackage
+import TestSupport
+import Testing
+import Wire
+
+@testable import Messaging
+@testable import Reactor
+
+/// What a channel tells its owner.
+enum Event: Equatable, Sendable {
+    case json(JSON)
+    case bytes([UInt8])
+    case failed(String)
+    case exhausted
+    case delivered
+
+    var isMessage: Bool {
+        switch self {
+        case .json, .bytes: true
+        case .failed, .exhausted, .delivered: false
+        }
+    }
+}
+
+/// One end of a channel, and what it has heard.
+final class End: ChannelDelegate {
+    let channel: Channel
+    let journal = Journal<Event>()
+    private let reaction: @Sendable (End, Event) -> Void
+
+    private init(channel: Channel, reaction: @escaping @Sendable (End, Event) -> Void) {
+        self.channel = channel
+        self.reaction = reaction
+    }
+
+    /// An end on a loop of its own, which takes messages at once where nothing else is said.
+    static func open(
+        _ socket: consuming Descriptor, limits: ChannelLimits = ChannelLimits(), adoptsPeerLimit: Bool = false,
+        consumes: Bool = true, reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
+    ) throws -> End {
+        let loop = try EventLoop(named: "test-end")
+        let channel = try Channel(socket: socket, loop: loop, limits: limits, adoptsPeerLimit: adoptsPeerLimit)
+        let end = End(channel: channel, reaction: reaction)
+        try channel.start(delegate: end)
+        try loop.ensureDriven()
+        if consumes { end.consume(true) }
+        return end
+    }
+
+    static func pair(
+        limits: ChannelLimits = ChannelLimits(), bufferSize: CInt? = nil, consumes: Bool = true
+    ) throws -> (End, End) {
+        try System.socketPair().split { ours, theirs in
+            if let bufferSize {
+                setSendBuffer(ours.rawValue, bufferSize)
+                setSendBuffer(theirs.rawValue, bufferSize)
+            }
+            return (
+                try open(ours, limits: limits, consumes: consumes), try open(theirs, limits: limits, consumes: consumes)
+            )
+        }
+    }
+
+    /// An end and the plain socket at its other end.
+    static func facingSocket(
+        limits: ChannelLimits = ChannelLimits(), consumes: Bool = true,
+        reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
+    ) throws -> (End, PlainSocket) {
+        try System.socketPair().split { ours, theirs in
+            (try open(ours, limits: limits, consumes: consumes, reaction: reaction), PlainSocket(theirs.take()))
+        }
+    }
+
+    func consume(_ isPresent: Bool) { onLoop { $0.setConsumer(present: isPresent) } }
+    func pause() { onLoop { $0.pause() } }
+    func resume() { onLoop { $0.resume() } }
+
+    func onLoop(_ body: @escaping @Sendable (Channel) -> Void) {
+        channel.loop.execute { [channel] in body(channel) }
+    }
+
+    /// Returns when all that was handed to the loop before has run.
+    func settle() async throws {
+        let settled = Journal<Bool>()
+        channel.loop.execute { settled.append(true) }
+        try await settled.wait(forCount: 1)
+    }
+
+    func messages(_ count: Int, within limit: Duration = .seconds(20)) async throws -> [Event] {
+        try await journal.wait(within: limit) { $0.count(where: \.isMessage) >= count }.filter(\.isMessage)
+    }
+
+    /// All events once the last has come, but for the one that says that the socket is exhausted: where the consumer comes
+    /// after the peer's end that is told first, and otherwise just before the last.
+    func allEvents() async throws -> [Event] {
+        let events = try await journal.wait { $0.last == .delivered }
+        #expect(events.count { $0 == .exhausted } == 1)
+        return events.filter { $0 != .exhausted }
+    }
+
+    // MARK: ChannelDelegate
+
+    func channelReceived(_ message: InboundMessage) {
+        switch message.content {
+        case .json(let document): hear(.json(document.json))
+        case .bytes(let bytes): hear(.bytes(bytes))
+        }
+    }
+
+    func channelFailed(_ error: ChannelError) { hear(.failed(error.name)) }
+    func channelExhausted(hasUnread: Bool) {
+        // As a parent does.
+        channel.finishAfterPeer()
+        hear(.exhausted)
+    }
+
+    func channelDelivered() { hear(.delivered) }
+
+    private func hear(_ event: Event) {
+        journal.append(event)
+        reaction(self, event)
+    }
+}
+
+extension ChannelError {
+    /// What it is and why, in a form that can be compared.
+    var name: String {
+        switch self {
+        case .closed(let closing): "closed \(closing)"
+        case .queueFull: "queueFull"
+        case .tooLong(let count, let limit): "tooLong \(count) \(limit)"
+        case .notEncodable: "notEncodable"
+        case .protocolViolation(let error): "protocolViolation \(error)"
+        case .badPayload(let error): "badPayload \(error.code)"
+        case .aborted(let abort): "aborted \(abort.code): \(abort.message)"
+        case .system(let errno): "system \(errno.rawValue)"
+        }
+    }
+}
+
+/// The name of what `body` throws; nil where it throws nothing.
+func failure(_ body: () throws -> Void) -> String? {
+    do {
+        try body()
+        return nil
+    } catch let error as ChannelError {
+        return error.name
+    } catch {
+        return "\(error)"
+    }
+}
+
+func laterFailure(_ body: () async throws -> Void) async -> String? {
+    do {
+        try await body()
+        return nil
+    } catch let error as ChannelError {
+        return error.name
+    } catch {
+        return "\(type(of: error))"
+    }
+}

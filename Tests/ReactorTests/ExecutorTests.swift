@@ -1,0 +1,94 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Reactor
+
+@Suite("A loop as an executor")
+struct ExecutorTests {
+    private actor Counter {
+        private let loop: EventLoop
+        private(set) var count = 0
+
+        init(loop: EventLoop) {
+            self.loop = loop
+        }
+
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+        func increase() -> Bool {
+            count += 1
+            return loop.isCurrent
+        }
+    }
+
+    @Test("an actor whose executor is a loop runs on it, and starts its thread")
+    func actor() async throws {
+        let loop = try EventLoop(named: "test-loop")
+        let counter = Counter(loop: loop)
+        let areCurrent = try await within {
+            await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<200 { group.addTask { await counter.increase() } }
+                return await group.reduce(true) { $0 && $1 }
+            }
+        }
+        #expect(areCurrent)
+        #expect(await counter.count == 200)
+    }
+
+    @Test("a handler of the loop may touch an actor of the loop without waiting")
+    func assumption() async throws {
+        let loop = try EventLoop(named: "test-loop")
+        try loop.ensureDriven()
+        let counter = Counter(loop: loop)
+        let journal = Journal<Bool>()
+        loop.execute {
+            journal.append(counter.assumeIsolated { $0.increase() })
+        }
+        #expect(try await journal.wait(forCount: 1) == [true])
+    }
+
+    @Test("a task that prefers the loop runs on it, and comes back to it after each wait")
+    func preference() async throws {
+        let loop = try EventLoop(named: "test-loop")
+        let places = try await within {
+            await withTaskExecutorPreference(loop) {
+                var places = [loop.isCurrent]
+                await Task.yield()
+                places.append(loop.isCurrent)
+                try? await Task.sleep(for: .milliseconds(1))
+                places.append(loop.isCurrent)
+                return places
+            }
+        }
+        #expect(places == [true, true, true])
+    }
+
+    @Test("a job is run also where it comes just when a caller's thread stops driving")
+    func jobAtTheEnd() async throws {
+        for _ in 0..<200 {
+            let loop = try EventLoop(named: "test-loop")
+            let counter = Counter(loop: loop)
+            let drove = Journal<Bool>()
+            let isDone = Flag()
+            try Thread.start(name: "driver") { drove.append(loop.drive { isDone.isSet }) }
+            let work = Task {
+                for _ in 0..<20 { _ = await counter.increase() }
+            }
+            loop.execute { isDone.set() }
+            try await within { await work.value }
+            #expect(try await drove.wait(forCount: 1).count == 1)
+            // Where the driver came after the flag, nobody has driven it.
+            _ = loop
+        }
+    }
+}
+
+/// Something that has happened, or not yet.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+
+    func set() { value.store(true, ordering: .releasing) }
+}

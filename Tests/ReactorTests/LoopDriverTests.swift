@@ -1,0 +1,102 @@
+import Testing
+
+@testable import Reactor
+
+/// A driver whose changes can stand in an expectation.
+private final class Driver {
+    enum TakeOver { case start, wait, refuse }
+
+    private var driver = LoopDriver()
+    /// What the last caller waits for.
+    private(set) var gate: Gate?
+
+    var backgroundStays: Bool { driver.backgroundStays }
+    var wantsChange: Bool { driver.wantsChange }
+
+    func startBackground() -> Bool { driver.startBackground() }
+    func backgroundLeaves() -> Gate? { driver.backgroundLeaves() }
+    func callerLeaves() -> Bool { driver.callerLeaves() }
+    func stop() { driver.stop() }
+
+    func takeOver() -> TakeOver {
+        switch driver.takeOver() {
+        case .start: return .start
+        case .wait(let gate):
+            self.gate = gate
+            return .wait
+        case .refuse: return .refuse
+        }
+    }
+}
+
+@Suite("Loop driver")
+struct LoopDriverTests {
+    @Test("a background thread is started once")
+    func background() {
+        let driver = Driver()
+        #expect(!driver.backgroundStays)
+        #expect(driver.startBackground())
+        #expect(!driver.startBackground())
+        #expect(driver.backgroundStays)
+        #expect(!driver.wantsChange)
+    }
+
+    @Test("a caller drives a loop that nobody drives, and nobody after it when nobody was asked for")
+    func caller() {
+        let driver = Driver()
+        #expect(driver.takeOver() == .start)
+        #expect(driver.takeOver() == .refuse)
+        #expect(!driver.backgroundStays)
+        #expect(!driver.callerLeaves())
+        #expect(driver.startBackground())
+    }
+
+    @Test("a background thread that was asked for meanwhile is started when the caller leaves")
+    func askedFor() {
+        let driver = Driver()
+        #expect(driver.takeOver() == .start)
+        #expect(!driver.startBackground())
+        #expect(driver.callerLeaves())
+        #expect(driver.backgroundStays)
+        #expect(!driver.startBackground())
+    }
+
+    @Test("the background thread makes way for a caller, and comes back after it")
+    func handOver() throws {
+        let driver = Driver()
+        #expect(driver.startBackground())
+        #expect(driver.takeOver() == .wait)
+        #expect(driver.wantsChange)
+        #expect(!driver.backgroundStays)
+        #expect(driver.takeOver() == .refuse)
+        #expect(!driver.startBackground())
+        #expect(driver.backgroundLeaves() != nil)
+        #expect(!driver.wantsChange)
+        #expect(driver.takeOver() == .refuse)
+        #expect(driver.callerLeaves())
+        #expect(driver.backgroundStays)
+    }
+
+    @Test("a background thread that could not be started lets the caller go on that waits for it")
+    func failedStart() throws {
+        let driver = Driver()
+        #expect(driver.startBackground())
+        #expect(driver.takeOver() == .wait)
+        #expect(driver.gate != nil)
+        #expect(driver.backgroundLeaves() === driver.gate)
+    }
+
+    @Test("a loop that is stopped lets its background thread leave, and nobody take over")
+    func stop() {
+        let driver = Driver()
+        driver.stop()
+        #expect(driver.startBackground())
+        driver.stop()
+        #expect(!driver.backgroundStays)
+        #expect(driver.wantsChange)
+        #expect(driver.takeOver() == .refuse)
+        #expect(!driver.startBackground())
+        #expect(driver.backgroundLeaves() == nil)
+        #expect(!driver.wantsChange)
+    }
+}

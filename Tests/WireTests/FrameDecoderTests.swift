@@ -1,0 +1,168 @@
+import Testing
+
+@testable import Wire
+
+@Suite("Frame decoder")
+struct FrameDecoderTests {
+    private static func decoder(limit: Int = 1024) throws -> FedDecoder {
+        let decoder = FedDecoder(limit: limit)
+        _ = try decoder.frame(of: Hello(messageLimit: 1024).frame())
+        return decoder
+    }
+
+    @Test("a frame that lies whole in the input is passed on where it lies")
+    func borrowed() throws {
+        var decoder = FrameDecoder(messageLimit: 1024)
+        let bytes = try Hello(messageLimit: 1024).frame() + FrameEncoder.frame(.bytes, [1, 2, 3])
+        try bytes.withUnsafeBytes { buffer in
+            var input = buffer
+            _ = try decoder.next(from: &input)
+            let next = try decoder.next(from: &input)
+            let frame = try #require(next)
+            guard case .borrowed(let body) = frame.body else {
+                Issue.record("The body was gathered")
+                return
+            }
+            #expect(body.baseAddress == buffer.baseAddress.map { $0 + bytes.count - 3 })
+            #expect(frame.bytes() == [1, 2, 3])
+        }
+    }
+
+    @Test("a body whose header came before it is passed on where it lies, too")
+    func borrowedAfterHeader() throws {
+        let decoder = try Self.decoder()
+        let bytes = FrameEncoder.frame(.bytes, [1, 2, 3])
+        #expect(try decoder.frame(of: Array(bytes[..<8])) == nil)
+        #expect(try decoder.isBorrowed(in: Array(bytes[8...])) == true)
+    }
+
+    @Test("a frame that comes in two portions, or in fragments, is gathered")
+    func gathered() throws {
+        let decoder = try Self.decoder()
+        let bytes = FrameEncoder.frame(.bytes, [1, 2, 3])
+        #expect(try decoder.frame(of: Array(bytes[..<9])) == nil)
+        #expect(try decoder.isBorrowed(in: Array(bytes[9...])) == false)
+        let fragment = FrameHeader(kind: .bytes, hasMore: true, bodyCount: 1).bytes + [1]
+        #expect(try decoder.isBorrowed(in: fragment + bytes) == false)
+        // And the next one is not, which shows that nothing is left of the last.
+        #expect(try decoder.isBorrowed(in: bytes) == true)
+    }
+
+    @Test("a control frame between fragments that have been gathered is passed on where it lies")
+    func borrowedControl() throws {
+        let decoder = try Self.decoder()
+        #expect(try decoder.frame(of: FrameHeader(kind: .bytes, hasMore: true, bodyCount: 1).bytes + [1]) == nil)
+        #expect(try decoder.isBorrowed(in: Abort(message: "why").frame()) == true)
+    }
+
+    @Test("bytes after a complete frame stay in the input")
+    func rest() throws {
+        var decoder = try Self.decoder().decoder
+        let bytes = FrameEncoder.frame(.bytes, [1]) + FrameEncoder.frame(.bytes, [2])
+        try bytes.withUnsafeBytes { buffer in
+            var input = buffer
+            _ = try decoder.next(from: &input)
+            #expect(input.count == 9)
+            let second = try decoder.next(from: &input)?.bytes()
+            #expect(second == [2])
+            #expect(input.isEmpty)
+            let third = try decoder.next(from: &input)
+            #expect(third == nil)
+        }
+    }
+
+    @Test("a length over every limit is refused by its first four bytes")
+    func refusedEarly() throws {
+        let decoder = try Self.decoder()
+        // 65,536 and the counted part of the header is the most that a control frame may have.
+        #expect(try decoder.frame(of: [0, 1, 0]) == nil)
+        #expect(throws: WireError.tooLong(length: 65_537, limit: 1024)) { try decoder.frame(of: [5]) }
+        let other = try Self.decoder()
+        #expect(try other.frame(of: [0, 1, 0, 4]) == nil)
+    }
+
+    @Test("a message over the limit is refused by its header, before any of its body has come")
+    func refusedByHeader() throws {
+        let decoder = try Self.decoder()
+        #expect(throws: WireError.tooLong(length: 1025, limit: 1024)) {
+            try decoder.frame(of: FrameHeader(kind: .message, bodyCount: 1025).bytes)
+        }
+    }
+
+    @Test("a length within the largest limit reserves almost nothing until its bytes come")
+    func memory() throws {
+        let decoder = try Self.decoder(limit: Int(UInt32.max))
+        let before = try AddressSpace.size()
+        #expect(try decoder.frame(of: FrameHeader(kind: .bytes, bodyCount: Int(UInt32.max) - 4).bytes + [1]) == nil)
+        let after = try AddressSpace.size()
+        // Other tests run meanwhile, so this can only tell four gigabytes from few.
+        #expect(after - before < 1 << 31)
+        withExtendedLifetime(decoder) {}
+    }
+
+    @Test("fragments that announce little by little are refused when their sum passes the limit")
+    func fragmentSum() throws {
+        let decoder = try Self.decoder()
+        let fragment =
+            FrameHeader(kind: .bytes, hasMore: true, bodyCount: 512).bytes + [UInt8](repeating: 7, count: 512)
+        #expect(try decoder.frame(of: fragment) == nil)
+        #expect(try decoder.frame(of: fragment) == nil)
+        #expect(try decoder.frame(of: FrameHeader(kind: .bytes, hasMore: true, bodyCount: 0).bytes) == nil)
+        #expect(throws: WireError.tooLong(length: 1025, limit: 1024)) {
+            try decoder.frame(of: FrameHeader(kind: .bytes, bodyCount: 1).bytes)
+        }
+    }
+
+    @Test("a limit that is raised after the hello counts from then on")
+    func raisedLimit() throws {
+        let decoder = try Self.decoder()
+        decoder.decoder.messageLimit = 2048
+        let bytes = FrameEncoder.frame(.bytes, [UInt8](repeating: 1, count: 2048))
+        #expect(try decoder.frame(of: bytes)?.count == 2048)
+    }
+
+    @Test("the length of a hello's body is told from its header, and of nothing else")
+    func helloBodyCount() {
+        func count(_ header: FrameHeader) -> Int? { header.bytes.withUnsafeBytes { FrameDecoder.helloBodyCount($0) } }
+        #expect(count(FrameHeader(kind: .hello, bodyCount: 0)) == 0)
+        #expect(count(FrameHeader(kind: .hello, bodyCount: 65_536)) == 65_536)
+        #expect(count(FrameHeader(kind: .hello, bodyCount: 65_537)) == nil)
+        #expect(count(FrameHeader(kind: .message, bodyCount: 1)) == nil)
+        #expect([0, 0, 0, 3, 1, 0, 0, 0].withUnsafeBytes { FrameDecoder.helloBodyCount($0) } == nil)
+        #expect([UInt8]([0, 0, 0]).withUnsafeBytes { FrameDecoder.helloBodyCount($0) } == nil)
+    }
+}
+
+extension FrameEncoder {
+    static func frame(_ kind: FrameKind, _ body: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        append(kind, to: &bytes) { $0 += body }
+        return bytes
+    }
+}
+
+/// A decoder and what it makes of arrays.
+private final class FedDecoder {
+    var decoder: FrameDecoder
+
+    init(limit: Int) {
+        decoder = FrameDecoder(messageLimit: limit)
+    }
+
+    /// The body of the first frame that the bytes complete.
+    func frame(of bytes: [UInt8]) throws -> [UInt8]? {
+        try bytes.withUnsafeBytes { buffer in
+            var input = buffer
+            return try decoder.next(from: &input)?.bytes()
+        }
+    }
+
+    func isBorrowed(in bytes: [UInt8]) throws -> Bool? {
+        try bytes.withUnsafeBytes { buffer in
+            var input = buffer
+            return try decoder.next(from: &input).map { frame in
+                if case .borrowed = frame.body { true } else { false }
+            }
+        }
+    }
+}

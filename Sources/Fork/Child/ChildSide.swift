@@ -45,11 +45,16 @@ final class ChildSide: Sendable {
                 socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), adoptsPeerLimit: true)
             let side = ChildSide(channel: channel)
             try channel.start(delegate: side)
-            atexit { try? ChildSide.current.get().channel.flush(givingUpAfter: exitFlushTimeout.withLock { $0 }) }
+            atexit { ChildSide.flushAtExit() }
             return side
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
         }
+    }
+
+    private static func flushAtExit() {
+        let patience = exitFlushTimeout.withLock { $0 }
+        try? current.get().channel.flush(givingUpAfter: patience)
     }
 
     func serve() {

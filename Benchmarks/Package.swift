@@ -1,0 +1,23 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let fork = Target.Dependency.product(name: "Fork", package: "swift-fork")
+
+let package = Package(
+    name: "swift-fork-benchmarks",
+    dependencies: [.package(name: "swift-fork", path: "..")],
+    targets: [
+        .executableTarget(name: "BenchParent", dependencies: [fork]),
+        .executableTarget(name: "BenchChild", dependencies: [fork]),
+    ]
+)
+
+for target in package.targets {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}

@@ -1,0 +1,239 @@
+// The floor: the same bytes over the same kind of socket, with blocking calls and nothing else. Frames have a header of
+// eight bytes like ours; bodies are compared with what is expected, not parsed.
+//
+//     bench round-trip|to-parent|to-child <count> [gathered]
+//
+// A sender writes each message with a call of its own, or, `gathered`, as many as fit into 64 KiB with one.
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { header_size = 8, counted_size = 4, buffer_size = 64 * 1024, message_kind = 0x10, warm_up_share = 10 };
+
+static const char ping[] = "\"ping\"", pong[] = "\"pong\"";
+static const char item[] = "{\"id\":123456,\"name\":\"item\",\"ok\":true}";
+
+struct channel {
+    int descriptor;
+    bool gathers;
+    size_t begin, end, queued;
+    uint8_t in[buffer_size], out[buffer_size];
+};
+
+static void fail(const char *reason) {
+    fprintf(stderr, "bench: %s: %s\n", reason, strerror(errno));
+    exit(1);
+}
+
+static void flush(struct channel *channel) {
+    for (size_t written = 0; written < channel->queued;) {
+        ssize_t count = write(channel->descriptor, channel->out + written, channel->queued - written);
+        if (count <= 0) {
+            fail("write");
+        }
+        written += (size_t)count;
+    }
+    channel->queued = 0;
+}
+
+static void send_message(struct channel *channel, const char *body, size_t size) {
+    if (channel->queued + header_size + size > buffer_size) {
+        flush(channel);
+    }
+    uint8_t *frame = channel->out + channel->queued;
+    uint32_t length = (uint32_t)size + counted_size;
+    for (int index = 0; index < 4; index++) {
+        frame[index] = (uint8_t)(length >> (24 - 8 * index));
+    }
+    frame[4] = message_kind;
+    frame[5] = frame[6] = frame[7] = 0;
+    memcpy(frame + header_size, body, size);
+    channel->queued += header_size + size;
+    if (!channel->gathers) {
+        flush(channel);
+    }
+}
+
+// Reads until so many bytes are in the buffer; false at the end of the stream.
+static bool fill(struct channel *channel, size_t wanted) {
+    if (channel->end - channel->begin >= wanted) {
+        return true;
+    }
+    memmove(channel->in, channel->in + channel->begin, channel->end - channel->begin);
+    channel->end -= channel->begin;
+    channel->begin = 0;
+    while (channel->end < wanted) {
+        ssize_t count = read(channel->descriptor, channel->in + channel->end, buffer_size - channel->end);
+        if (count < 0) {
+            fail("read");
+        }
+        if (count == 0) {
+            return false;
+        }
+        channel->end += (size_t)count;
+    }
+    return true;
+}
+
+static bool receive_message(struct channel *channel, const char *body, size_t size) {
+    if (!fill(channel, header_size)) {
+        return false;
+    }
+    const uint8_t *header = channel->in + channel->begin;
+    uint32_t length = 0;
+    for (int index = 0; index < 4; index++) {
+        length = length << 8 | header[index];
+    }
+    if (length < counted_size || length > buffer_size - header_size || header[4] != message_kind) {
+        fail("a broken frame");
+    }
+    size_t whole = header_size + length - counted_size;
+    if (!fill(channel, whole)) {
+        fail("the stream ends in a message");
+    }
+    if (whole - header_size != size || memcmp(channel->in + channel->begin + header_size, body, size) != 0) {
+        fail("an unexpected message");
+    }
+    channel->begin += whole;
+    return true;
+}
+
+#define SEND(channel, text) send_message(channel, text, sizeof text - 1)
+#define RECEIVE(channel, text) receive_message(channel, text, sizeof text - 1)
+
+static void send_items(struct channel *channel, long count) {
+    for (long index = 0; index < count; index++) {
+        SEND(channel, item);
+    }
+    flush(channel);
+}
+
+static void receive_items(struct channel *channel, long count) {
+    for (long index = 0; index < count; index++) {
+        if (!RECEIVE(channel, item)) {
+            fail("the stream ends early");
+        }
+    }
+}
+
+static void run_child(struct channel *channel, const char *workload, const long counts[2]) {
+    if (strcmp(workload, "round-trip") == 0) {
+        while (RECEIVE(channel, ping)) {
+            SEND(channel, pong);
+            flush(channel);
+        }
+        return;
+    }
+    for (int run = 0; run < 2; run++) {
+        if (strcmp(workload, "to-parent") == 0) {
+            if (!RECEIVE(channel, ping)) {
+                return;
+            }
+            send_items(channel, counts[run]);
+        } else {
+            receive_items(channel, counts[run]);
+            SEND(channel, pong);
+            flush(channel);
+        }
+    }
+}
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int compare(const void *left, const void *right) {
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void round_trips(struct channel *channel, long warm_up, long count) {
+    int64_t *times = malloc((size_t)(count + 1) * sizeof *times);
+    if (times == NULL) {
+        fail("malloc");
+    }
+    for (long index = -warm_up; index <= count; index++) {
+        SEND(channel, ping);
+        flush(channel);
+        if (!RECEIVE(channel, pong)) {
+            fail("the child has ended");
+        }
+        if (index >= 0) {
+            times[index] = now();
+        }
+    }
+    double seconds = (double)(times[count] - times[0]) / 1e9;
+    for (long index = 0; index < count; index++) {
+        times[index] = times[index + 1] - times[index];
+    }
+    qsort(times, (size_t)count, sizeof *times, compare);
+    printf("{\"rate\":%f,\"p50\":%f,\"p99\":%f}\n", (double)count / seconds, (double)times[count * 50 / 100] / 1000,
+           (double)times[count * 99 / 100] / 1000);
+    free(times);
+}
+
+static void one_way(struct channel *channel, bool to_parent, const long counts[2]) {
+    int64_t start = 0, end = 0;
+    for (int run = 0; run < 2; run++) {
+        start = now();
+        if (to_parent) {
+            SEND(channel, ping);
+            flush(channel);
+            receive_items(channel, counts[run]);
+        } else {
+            send_items(channel, counts[run]);
+            if (!RECEIVE(channel, pong)) {
+                fail("the child has ended");
+            }
+        }
+        end = now();
+    }
+    printf("{\"rate\":%f}\n", (double)counts[1] / (double)(end - start) * 1e9);
+}
+
+int main(int argument_count, char **arguments) {
+    long count = argument_count > 2 ? atol(arguments[2]) : 0;
+    if (count <= 0) {
+        fprintf(stderr, "usage: bench round-trip|to-parent|to-child <count> [gathered]\n");
+        return 2;
+    }
+    const char *workload = arguments[1];
+    long counts[2] = {count / warm_up_share, count};
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        fail("socketpair");
+    }
+    static struct channel channel;
+    channel.gathers = argument_count > 3 && strcmp(arguments[3], "gathered") == 0;
+    pid_t pid = fork();
+    if (pid < 0) {
+        fail("fork");
+    }
+    channel.descriptor = pair[pid == 0];
+    close(pair[pid != 0]);
+    if (pid == 0) {
+        run_child(&channel, workload, counts);
+        return 0;
+    }
+    if (strcmp(workload, "round-trip") == 0) {
+        round_trips(&channel, counts[0], count);
+    } else {
+        one_way(&channel, strcmp(workload, "to-parent") == 0, counts);
+    }
+    close(channel.descriptor);
+    int status = 0;
+    if (waitpid(pid, &status, 0) != pid || status != 0) {
+        fail("the child has failed");
+    }
+    return 0;
+}

@@ -1,0 +1,93 @@
+import Fork
+import Synchronization
+
+/// How much is done before the clock starts, as a part of what is measured.
+private let warmUpShare = 10
+
+struct Item: Codable {
+    var id: Int
+    var name = "item"
+    /// False in the last item.
+    var ok: Bool
+
+    /// Ids have six digits, so that all peers send the same number of bytes.
+    static func id(of index: Int) -> Int { 100_000 + index % 900_000 }
+
+    static func sumOfIDs(_ count: Int) -> Int { (1...count).reduce(0) { $0 + id(of: $1) } }
+}
+
+// MARK: Round trips
+
+/// Sends a ping with each pong, all of it in the handler.
+func roundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
+    let warmUp = count / warmUpShare
+    let times = await withCheckedContinuation { (done: CheckedContinuation<[Int], Never>) in
+        let times = Times(capacity: warmUp + count + 1)
+        child.onMessage(of: String.self) { text in
+            if text != "pong" { fail("got '\(text)'") }
+            if let all = times.add(now()) { done.resume(returning: all) } else { try child.send("ping") }
+        }
+        do { try child.send("ping") } catch { fail("\(error)") }
+    }
+    return summary(ofAnswersAt: Array(times.dropFirst(warmUp)))
+}
+
+/// Times that are gathered until there are enough.
+private final class Times: Sendable {
+    private let capacity: Int
+    private let times = Mutex<[Int]>([])
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        times.withLock { $0.reserveCapacity(capacity) }
+    }
+
+    /// All of them, once the last one has been added.
+    func add(_ time: Int) -> [Int]? {
+        times.withLock { times in
+            times.append(time)
+            return times.count == capacity ? times : nil
+        }
+    }
+}
+
+// MARK: One way
+
+/// The child sends as many items as it is asked for; the clock stops when the last one has been handled here.
+func itemsToParent(from child: ChildProcess, count: Int) async throws -> JSON {
+    let (sums, continuation) = AsyncStream.makeStream(of: (sum: Int, end: Int).self)
+    let sum = Sum()
+    child.onMessage(of: Item.self) { item in
+        sum.value.add(item.id, ordering: .relaxed)
+        if !item.ok { continuation.yield((sum.value.exchange(0, ordering: .relaxed), now())) }
+    }
+    var arrived = sums.makeAsyncIterator()
+    var result = JSON.null
+    for count in [max(count / warmUpShare, 1), count] {
+        let start = now()
+        try await child.send(count)
+        guard let (sum, end) = await arrived.next(), sum == Item.sumOfIDs(count) else { fail("an item is missing") }
+        result = rate(count, from: start, to: end)
+    }
+    return result
+}
+
+private final class Sum: Sendable {
+    let value = Atomic(0)
+}
+
+/// Sends items as fast as the channel takes them; the clock stops when the child's answer to the last one is here.
+func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
+    var answers = child.messages(of: Int.self).makeAsyncIterator()
+    var result = JSON.null
+    for count in [max(count / warmUpShare, 1), count] {
+        let start = now()
+        for index in 1...count {
+            let item = Item(id: Item.id(of: index), ok: index < count)
+            if try !child.send(item) { try await child.flush() }
+        }
+        guard try await answers.next() == Item.sumOfIDs(count) else { fail("an item is missing") }
+        result = rate(count, from: start, to: now())
+    }
+    return result
+}

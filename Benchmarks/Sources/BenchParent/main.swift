@@ -1,0 +1,26 @@
+// The parent's side of every workload: `BenchParent <workload> <count>`. Prints what it measured as one line of JSON.
+
+import Fork
+import Glibc
+
+guard CommandLine.arguments.count == 3, let count = Int(CommandLine.arguments[2]), count > 0 else {
+    fail("usage: BenchParent <workload> <count>")
+}
+let workload = CommandLine.arguments[1]
+do {
+    let child = try ChildProcess.fork(path: Process.executableDirectory + "/BenchChild", arguments: [workload])
+    child.onError { fail("\($0)") }
+    let result =
+        switch workload {
+        case "round-trip": try await roundTrips(with: child, count: count)
+        case "to-parent": try await itemsToParent(from: child, count: count)
+        case "to-child": try await itemsToChild(child, count: count)
+        default: fail("unknown workload '\(workload)'")
+        }
+    child.disconnect()
+    let status = await child.exit
+    if status != .exited(code: 0) { fail("the child has \(status)") }
+    print(result)
+} catch {
+    fail("\(error)")
+}

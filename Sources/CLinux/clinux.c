@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -83,6 +84,11 @@ bool clinux_is_unix_stream(int descriptor) {
 
 char **clinux_environment(void) {
     return environ;
+}
+
+int clinux_core_count(void) {
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
 }
 
 int clinux_open_directory(const char *path) {

@@ -42,7 +42,7 @@ extension Channel {
 
     func becameReadable(_ readiness: Readiness) {
         if readiness.contains(.peerClosed) { inbound.isPeerClosed = true }
-        if !readiness.isDisjoint(with: [.readable, .peerClosed]) { inbound.isReadable = true }
+        if readiness.contains(.readable) || readiness.contains(.peerClosed) { inbound.isReadable = true }
         pump()
     }
 

@@ -63,10 +63,11 @@ extension Channel {
 
     func submit(_ submission: consuming Submission, _ bodyCount: Int) throws(ChannelError) -> Bool {
         let isInLoop = loop.isCurrent
-        let submission = submission
+        // Given away inside: whoever still referred to the buffer would make its reuse a copy.
+        var submission: Submission? = submission
         let accepted = outbound.withLock { outbound -> Result<(Bool, WriteTime), ChannelError> in
             do throws(ChannelError) {
-                try accept(submission, bodyCount, &outbound)
+                if let submission = submission.take() { try accept(submission, bodyCount, &outbound) }
             } catch {
                 return .failure(error)
             }
@@ -91,7 +92,7 @@ extension Channel {
             throw .tooLong(count: bodyCount, limit: outbound.peerMessageLimit)
         }
         do throws(OutboundQueue.AcceptError) {
-            switch submission {
+            switch consume submission {
             case .frame(let bytes): outbound.keepSpare(try outbound.queue.accept(frame: bytes))
             case .chunks(let chunks): try outbound.queue.accept(chunks)
             }

@@ -4,14 +4,14 @@ internal import SystemPackage
 extension Channel {
     /// Writes what is queued, as far as the socket takes it and no other thread is at it.
     func write() {
-        while let batch = outbound.withLock({ $0.queue.takeBatch() }) {
+        while var batch = outbound.withLock({ $0.queue.takeBatch() }) {
             do throws(Errno) {
                 let count = try batch.send(to: descriptor)
                 if count < batch.count { arm() }
-                if complete(batch, written: count) != .write { return }
+                if complete(&batch, written: count) != .write { return }
             } catch .wouldBlock {
                 arm()
-                if complete(batch, written: 0) != .write { return }
+                if complete(&batch, written: 0) != .write { return }
             } catch {
                 // EPIPE and ECONNRESET: nobody will read it. Any other error means the same for what is queued.
                 failWriting(.byPeer, batch)
@@ -33,15 +33,14 @@ extension Channel {
         if isNew { try? loop.ensureDriven() }
     }
 
-    private func complete(_ batch: consuming OutboundQueue.Batch, written: Int) -> OutboundQueue.Action {
+    private func complete(_ batch: inout OutboundQueue.Batch, written: Int) -> OutboundQueue.Action {
         let isBlocked = written < batch.count
-        let batch = batch
         let (action, waiters) = outbound.withLock { outbound in
             let (action, finished) = outbound.queue.wrote(written, of: batch, isBlocked: isBlocked)
             perform(action, &outbound)
+            if !isBlocked { outbound.keepSpare(batch.takeFirstBytes()) }
             return (action, outbound.takeContinuations(finished))
         }
-        if !isBlocked { outbound.withLock { $0.keepSpare(batch.first.bytes) } }
         for waiter in waiters { waiter.resume() }
         return action
     }

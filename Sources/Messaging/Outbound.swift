@@ -28,8 +28,9 @@ struct Outbound: ~Copyable {
     }
 
     mutating func takeSpare() -> [UInt8] {
-        defer { spare = [] }
-        return spare
+        var taken: [UInt8] = []
+        swap(&taken, &spare)
+        return taken
     }
 
     mutating func keepSpare(_ buffer: consuming [UInt8]) {

@@ -9,7 +9,13 @@ extension OutboundQueue.Batch {
     /// Writes what the socket takes in one system call, and says how much that was.
     func send(to descriptor: CInt) throws(Errno) -> Int {
         // Most batches are one chunk.
-        if rest.isEmpty { return try first.withPart { part throws(Errno) in try Self.send(descriptor, [part]) } }
+        if rest.isEmpty {
+            return try first.withPart { part throws(Errno) in
+                try withUnsafePointer(to: part) { part throws(Errno) in
+                    try System.send(descriptor, UnsafeBufferPointer(start: part, count: 1))
+                }
+            }
+        }
         var parts: [iovec] = []
         parts.reserveCapacity(1 + rest.count)
         return try first.withPart { part throws(Errno) in

@@ -19,7 +19,14 @@ struct OutboundQueue {
         var first: Chunk
         var rest: [Chunk] = []
 
-        var count: Int { rest.reduce(first.count) { $0 + $1.count } }
+        var count: Int { rest.isEmpty ? first.count : rest.reduce(first.count) { $0 + $1.count } }
+
+        /// Gives the first chunk's memory away, once it has been written.
+        mutating func takeFirstBytes() -> [UInt8] {
+            var bytes: [UInt8] = []
+            swap(&bytes, &first.bytes)
+            return bytes
+        }
     }
 
     enum AcceptError: Error, Equatable {

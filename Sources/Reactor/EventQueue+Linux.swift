@@ -36,11 +36,15 @@
             eventfd_write(wakeUp.rawValue, 1)
         }
 
-        /// Waits for events, for ever where `milliseconds` is -1, and passes each on.
-        func wait(milliseconds: CInt, _ body: (_ token: UInt64, Readiness) -> Void) {
+        /// Waits for events, for ever where `milliseconds` is -1, says how many there are, interruptions among them, and
+        /// passes each on.
+        func wait(
+            milliseconds: CInt, woken: (_ count: Int) -> Void, _ body: (_ token: UInt64, Readiness) -> Void
+        ) {
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 128) { events in
                 // EINTR is one of the ways to return early; the caller's next turn waits again.
                 let count = epoll_wait(epoll.rawValue, events.baseAddress, CInt(events.count), milliseconds)
+                woken(Int(count))
                 guard count > 0 else { return }
                 for event in events[..<Int(count)] where event.data.u64 != Self.wakeUpToken {
                     body(event.data.u64, Readiness(epollEvents: event.events))

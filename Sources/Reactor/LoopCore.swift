@@ -35,6 +35,7 @@ final class LoopCore: @unchecked Sendable {
 
     private final class Confined {
         var runningJobs = Deque<Job>()
+        var polling = PollingState(coreCount: System.coreCount)
         var participants: [any TurnParticipant] = []
         /// What all channels of the loop read into. Untouched pages cost nothing.
         let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
@@ -176,7 +177,33 @@ final class LoopCore: @unchecked Sendable {
             shared.isWaiting = timeout != 0
             return timeout
         }
-        queue.wait(milliseconds: timeout) { token, readiness in
+        wait(milliseconds: timeout)
+        let hasTimers = shared.withLock { shared in
+            shared.isWaiting = false
+            if !shared.jobs.isEmpty { swap(&shared.jobs, &confined.runningJobs) }
+            return !shared.timers.isEmpty
+        }
+        if hasTimers { fireTimers() }
+        runJobs()
+        endTurn()
+    }
+
+    /// Waits for events and passes them on. Where they have come in quick succession it looks a few times before it
+    /// sleeps: to be put to sleep and woken up on another core costs more than to answer.
+    private func wait(milliseconds timeout: CInt) {
+        if timeout == 0 { return passOn(milliseconds: 0) }
+        if confined.polling.shouldPoll {
+            let end = SuspendingClock.now + PollingState.limit
+            var count = 0
+            repeat { passOn(milliseconds: 0) { count = $0 } } while count <= 0 && .now < end
+            if count > 0 { return }
+        }
+        let start = SuspendingClock.now
+        passOn(milliseconds: timeout) { _ in confined.polling.slept(for: start.duration(to: .now)) }
+    }
+
+    private func passOn(milliseconds: CInt, woken: (_ count: Int) -> Void = { _ in }) {
+        queue.wait(milliseconds: milliseconds, woken: woken) { token, readiness in
             let handler = shared.withLock { shared in
                 // What a handler hands over needs no interruption.
                 shared.isWaiting = false
@@ -184,10 +211,6 @@ final class LoopCore: @unchecked Sendable {
             }
             handler?(readiness)
         }
-        shared.withLock { $0.isWaiting = false }
-        fireTimers()
-        runJobs()
-        endTurn()
     }
 
     private static func timeout(_ shared: inout Shared) -> CInt {
@@ -202,7 +225,6 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func runJobs() {
-        shared.withLock { swap(&$0.jobs, &confined.runningJobs) }
         while let job = confined.runningJobs.popFirst() {
             switch job {
             case .closure(let body): body()
@@ -216,7 +238,6 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        if shared.withLock({ $0.timers.isEmpty }) { return }
         let now = SuspendingClock.now
         while let body = shared.withLock({ $0.timers.popDue(at: now) }) { body() }
     }

@@ -106,6 +106,11 @@
             }
         }
 
+        /// How many cores this process may use.
+        package static var coreCount: Int {
+            Int(clinux_core_count())
+        }
+
         /// This process's variables as `NAME=value`, in the environment's order.
         package static func environment() -> [String] {
             var entries: [String] = []

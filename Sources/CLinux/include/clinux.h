@@ -39,6 +39,9 @@ bool clinux_is_unix_stream(int descriptor);
 /// `environ`, which is NULL after `clearenv`.
 char **clinux_environment(void);
 
+/// How many cores this process may use; at least 1.
+int clinux_core_count(void);
+
 /// Opens a directory to start a program in; the right to search it is enough.
 int clinux_open_directory(const char *path);
 

@@ -101,7 +101,7 @@ final class EventHub: @unchecked Sendable {
 
     /// All that will ever happen has happened, and everybody has been told.
     var isFinished: Bool {
-        !lifecycle.terminalEvents(hasConsumer: hasConsumer).isEmpty
+        lifecycle.isExhausted && lifecycle.isOver(hasConsumer: hasConsumer)
     }
 
     var isDelivered: Bool { lifecycle.isDelivered }

@@ -16,11 +16,16 @@ struct Lifecycle {
         self.hasProcess = hasProcess
     }
 
+    /// Whether the last events may be told, as far as they have happened.
+    func isOver(hasConsumer: Bool) -> Bool {
+        isDelivered || isExhausted && !hasConsumer && !awaitsConsumer
+    }
+
     /// The events that have happened and may be told now, in their order.
     ///
     /// They wait for messages that somebody wants; what nobody wants holds them back only for a moment.
     func terminalEvents(hasConsumer: Bool) -> [ChildProcess.Event] {
-        guard isDelivered || isExhausted && !hasConsumer && !awaitsConsumer else { return [] }
+        guard isOver(hasConsumer: hasConsumer) else { return [] }
         guard hasProcess, let exitStatus else { return [.disconnect] }
         return [.disconnect, .exit(exitStatus), .close]
     }

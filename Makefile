@@ -2,13 +2,17 @@
 
 FUZZ_SECONDS ?= 60
 
+# A regular expression; the targets that run tests run those alone whose names match it, such as "ReactorTests".
+TEST_FILTER ?=
+FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
+
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps build release test demo lint format structure sanitize tsan asan fuzz docs bench clean
+.PHONY: help deps build release test demo demo-check lint format structure sanitize tsan asan fuzz docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 deps: ## Install json-c and pkg-config where they are missing
 	@Scripts/deps.sh
@@ -20,10 +24,13 @@ release: deps ## Build everything optimized
 	swift build -c release
 
 test: deps ## Build and run all tests
-	@Scripts/test.sh
+	@Scripts/test.sh $(FILTER)
 
 demo: deps ## Build and run the example of a parent and two children
 	@Scripts/demo.sh
+
+demo-check: deps ## Run the example and compare its output with expected-output.txt
+	@Scripts/demo.sh --check
 
 lint: ## Check the format of the Swift code
 	swift format lint --strict --parallel --recursive $(SOURCES)
@@ -37,11 +44,11 @@ structure: deps ## Check who imports whom, that no child links Foundation, and o
 sanitize: tsan asan ## Run all tests under ThreadSanitizer, then under AddressSanitizer
 
 tsan: deps ## Run all tests under ThreadSanitizer
-	@Scripts/test.sh --sanitize=thread --scratch-path .build-tsan
+	@Scripts/test.sh --sanitize=thread --scratch-path .build-tsan $(FILTER)
 
 # XCTest's own runner leaks, and no test needs it.
 asan: deps ## Run all tests under AddressSanitizer
-	@Scripts/test.sh --sanitize=address --scratch-path .build-asan --disable-xctest
+	@Scripts/test.sh --sanitize=address --scratch-path .build-asan --disable-xctest $(FILTER)
 
 fuzz: deps ## Fuzz the frame decoder and the JSON decoder, each for FUZZ_SECONDS=60
 	@Scripts/fuzz.sh $(FUZZ_SECONDS)

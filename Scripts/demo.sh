@@ -7,8 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
 
-quietly "build the example" swift build --product child
-quietly "" swift build --product parent
+quietly "build the example" bash -c 'swift build --product child && swift build --product parent'
 parent=$(swift build --show-bin-path)/parent
 
 if [ "${1:-}" != --check ]; then exec "$parent"; fi

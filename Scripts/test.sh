@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.."
 
 scratch=.build
 build=()
+# These count the threads of a program, and ThreadSanitizer adds one of its own.
+countThreads='LaunchTests/(noDescriptors|nothingLeft)'
 isThreadSanitizer=
 arguments=("$@")
 while [ $# -gt 0 ]; do
@@ -23,7 +25,7 @@ while [ $# -gt 0 ]; do
         ;;
     --sanitize=thread)
         build+=("$1")
-        arguments+=(--no-parallel)
+        arguments+=(--no-parallel --skip "$countThreads")
         isThreadSanitizer=1
         ;;
     --sanitize=*) build+=("$1") ;;
@@ -54,13 +56,20 @@ ${preload[@]+"${preload[@]}"} swift test --skip-build ${arguments[@]+"${argument
     /^[^ ]+ (Testing Library Version|Target Platform):/ { next }
     { print; fflush() }' || status=$?
 
-skipped=$(grep -E '(^[^ ]+ (Test|Suite) .* skipped(\.|:)|: Test skipped)' "$log" | grep -cvE '( started\.| passed after .*)$' || true)
-ran=$(grep -cE ' Test run with [1-9][0-9]* test' "$log" || true)
-if [ "$status" -eq 0 ] && [ "$ran" -eq 0 ]; then
-    echo "No test ran." >&2
+skipped=$(grep -E '(^[^ ]+ (Test|Suite) .* skipped(\.|:)|: Test skipped)' "$log" |
+    grep -cvE '( started\.| passed after .*)$' || true)
+if [ "$status" -eq 0 ] && ! grep -qE ' Test run with [1-9][0-9]* test' "$log"; then
+    echo "No test ran."
+    status=1
+fi
+# Also in a child, whose status a test may not look at.
+findings=$(grep -cE '(WARNING|ERROR): (Thread|Address|Leak)Sanitizer' "$log" || true)
+if [ "$findings" -gt 0 ]; then
+    echo "Findings of the sanitizer: $findings"
     status=1
 fi
 [ "$skipped" -eq 0 ] || echo "Skipped tests: $skipped"
+[ -z "$isThreadSanitizer" ] || echo "Not run under ThreadSanitizer: $countThreads"
 if [ "$status" -ne 0 ]; then
     echo "The tests failed; all of their output is in $log" >&2
 fi

@@ -125,7 +125,11 @@ func withoutProcesses() {
 
 func withSignalHandling(_ how: String) async throws {
     if how == "handler" {
-        signal(SIGCHLD) { _ in while waitpid(-1, nil, WNOHANG) > 0 {} }
+        signal(SIGCHLD) { _ in
+            let saved = errno
+            while waitpid(-1, nil, WNOHANG) > 0 {}
+            errno = saved
+        }
     } else {
         signal(SIGCHLD, SIG_IGN)
     }

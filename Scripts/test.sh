@@ -4,8 +4,8 @@
 #
 #     Scripts/test.sh [option of swift test...]
 #
-# Under ThreadSanitizer the tests run one after another: it makes everything so slow that with all tests at once the time
-# that a child has for its last messages runs out.
+# Under a sanitizer the tests run one after another: it makes everything so slow that with all tests at once the time that
+# a child has for its last messages runs out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
@@ -28,7 +28,10 @@ while [ $# -gt 0 ]; do
         arguments+=(--no-parallel --skip "$countThreads")
         isThreadSanitizer=1
         ;;
-    --sanitize=*) build+=("$1") ;;
+    --sanitize=*)
+        build+=("$1")
+        arguments+=(--no-parallel)
+        ;;
     esac
     shift
 done
@@ -43,6 +46,9 @@ if [ -n "$isThreadSanitizer" ] && [ "$(uname)" = Linux ]; then
     "$compiler" -shared -fPIC -O1 -o "$scratch/tsan-mutex.so" Scripts/tsan-mutex.c
     preload=(env "LD_PRELOAD=$(cd "$scratch" && pwd)/tsan-mutex.so")
 fi
+# LeakSanitizer cannot follow the reference from an object to the side table for its weak references: that pointer is
+# stored shifted. What such a table refers to is not followed either, then.
+export LSAN_OPTIONS="suppressions=$PWD/Scripts/leaks.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
 echo "run the tests" >&2
 status=0
 # Without the lines of tests that start and pass. A line of a suite that ends stays, so that one sees that it goes on.

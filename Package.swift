@@ -55,7 +55,8 @@ let package = Package(
 // The fuzzers link only with `-sanitize=fuzzer`, so they would break an ordinary build.
 if Context.environment["FORK_FUZZING"] != nil {
     package.targets += [
-        .executableTarget(name: "FuzzJSON", dependencies: ["JSONCodec"], path: "Tests/Fuzzing/FuzzJSON")
+        .executableTarget(name: "FuzzJSON", dependencies: ["JSONCodec"], path: "Tests/Fuzzing/FuzzJSON"),
+        .executableTarget(name: "FuzzFrames", dependencies: ["Wire"], path: "Tests/Fuzzing/FuzzFrames"),
     ]
 }
 
@@ -66,4 +67,11 @@ for target in package.targets where target.type != .system && target.name != "CL
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ]
+}
+
+// Continuous integration allows no warning; a user's newer compiler may.
+if Context.environment["FORK_STRICT"] != nil {
+    for target in package.targets where target.type != .system && target.name != "CLinux" {
+        target.swiftSettings?.append(.treatAllWarnings(as: .error))
+    }
 }

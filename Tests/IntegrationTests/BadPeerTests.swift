@@ -163,6 +163,8 @@ struct BadPeerTests {
         var options = ChildProcess.Options()
         options.maximumMessageSize = 2048
         options.standardOutput = .null
+        // It ends with a stack trace.
+        options.standardError = .null
         let child = try Fixture.fork("large", "1", "5000", "exit", options: options)
         let recorder = Recorder(child)
         try await closed(child)

@@ -1,5 +1,5 @@
 extension Process {
-    /// Calls the handler with each message of the parent, in ``serve()``.
+    /// Calls the handler with each message of the parent, in `serve()`.
     ///
     /// Nothing is read before the first handler or sequence is there, so none is missed. What a handler throws becomes an
     /// error event. In a program that nobody forked the handler is never called.
@@ -34,7 +34,7 @@ extension Process {
     }
 
     /// The parent's messages, until it disconnects. A consumer that is slow slows the parent. Iterating starts a thread
-    /// for the channel, unless ``serve()`` is running on one.
+    /// for the channel, unless `serve()` is running on one.
     public static var messages: MessageSequence { MessageSequence(source: try? ChildSide.current.get()) }
 
     /// The parent's messages as values of one type, until it disconnects.

@@ -3,7 +3,7 @@ internal import Reactor
 
 /// This program as the child of a parent that forked it.
 ///
-/// The counterpart of ``ChildProcess``: handlers are called by ``serve()`` on the thread that calls it. A program that no
+/// The counterpart of ``ChildProcess``: handlers are called by `serve()` on the thread that calls it. A program that no
 /// parent forked can use all of it too: nothing arrives, `serve()` returns at once, and `send` throws.
 ///
 /// The name is that of Foundation's class, with which it lives in one file: no member of one is a member of the other.

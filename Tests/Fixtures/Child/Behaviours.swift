@@ -98,6 +98,7 @@ func report() throws {
         fclose(file)
     }
     let directory = getcwd(nil, 0)!
+    defer { free(directory) }
     try Process.send(
         [
             "arguments": .array(CommandLine.arguments.map { .string($0) }),

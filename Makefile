@@ -1,0 +1,64 @@
+# What can be done with this package, by people and by machines. `make` lists it.
+
+FUZZ_SECONDS ?= 60
+
+# A regular expression; the targets that run tests run those alone whose names match it, such as "ReactorTests".
+TEST_FILTER ?=
+FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
+
+SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
+
+.PHONY: help deps build release test demo demo-check lint format structure sanitize tsan asan fuzz docs bench clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+deps: ## Install json-c and pkg-config where they are missing
+	@Scripts/deps.sh
+
+build: deps ## Build everything for debugging
+	swift build
+
+release: deps ## Build everything optimized
+	swift build -c release
+
+test: deps ## Build and run all tests
+	@Scripts/test.sh $(FILTER)
+
+demo: deps ## Build and run the example of a parent and two children
+	@Scripts/demo.sh
+
+demo-check: deps ## Run the example and compare its output with expected-output.txt
+	@Scripts/demo.sh --check
+
+lint: ## Check the format of the Swift code
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+format: ## Format the Swift code
+	swift format --in-place --parallel --recursive $(SOURCES)
+
+structure: deps ## Check who imports whom, that no child links Foundation, and other house rules
+	@Scripts/structure.sh
+
+sanitize: tsan asan ## Run all tests under ThreadSanitizer, then under AddressSanitizer
+
+tsan: deps ## Run all tests under ThreadSanitizer
+	@Scripts/test.sh --sanitize=thread --scratch-path .build-tsan $(FILTER)
+
+# XCTest's own runner leaks, and no test needs it.
+asan: deps ## Run all tests under AddressSanitizer
+	@Scripts/test.sh --sanitize=address --scratch-path .build-asan --disable-xctest $(FILTER)
+
+fuzz: deps ## Fuzz the frame decoder and the JSON decoder, each for FUZZ_SECONDS=60
+	@Scripts/fuzz.sh $(FUZZ_SECONDS)
+
+docs: deps ## Build the documentation; a warning is an error
+	@Scripts/docs.sh
+
+bench: deps ## Run the benchmarks
+	@if [ -f Benchmarks/bench.sh ]; then bash Benchmarks/bench.sh; \
+	else echo "There are no benchmarks yet: Benchmarks/bench.sh is missing." >&2; exit 1; fi
+
+clean: ## Remove all that was built; what the fuzzers collected stays
+	rm -rf .build .build-tsan .build-asan .build-fuzz .build-docs

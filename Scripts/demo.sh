@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the example of a parent and its children, and runs it. Standard output is the conversation and nothing else.
+#
+#     Scripts/demo.sh            run it
+#     Scripts/demo.sh --check    run it and compare what it prints with expected-output.txt
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. Scripts/common.sh
+
+quietly "build the example" bash -c 'swift build --product child && swift build --product parent'
+parent=$(swift build --show-bin-path)/parent
+
+if [ "${1:-}" != --check ]; then exec "$parent"; fi
+expected=Examples/ParentChild/expected-output.txt
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+status=0
+timeout 60 "$parent" > "$output" || status=$?
+cat "$output"
+if [ "$status" -ne 0 ]; then
+    echo "The example ended with status $status." >&2
+    exit 1
+fi
+if ! diff -u "$expected" "$output" >&2; then
+    echo "The example printed something else than $expected says." >&2
+    exit 1
+fi
+echo "The output is what $expected says." >&2

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what the package needs beside a Swift toolchain, which is json-c, and pkg-config, by which SwiftPM finds it.
+# Where both are there already this does nothing and needs no rights.
+set -euo pipefail
+
+is_there() {
+    command -v pkg-config > /dev/null && pkg-config --exists json-c
+}
+
+give_up() {
+    echo "This package needs pkg-config and json-c with its header files, and pkg-config does not find json-c." >&2
+    echo "$1" >&2
+    exit 1
+}
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        # Nobody is there who could type a password.
+        sudo -n "$@"
+    fi
+}
+
+apt() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" > /dev/null
+}
+
+install_with_apt() {
+    local packages="libjson-c-dev pkg-config"
+    local advice="Install them with: apt-get install $packages"
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo > /dev/null; then
+        give_up "As root, run: apt-get install $packages"
+    fi
+    echo "Installing $packages" >&2
+    # The lists of a fresh machine are empty, and those of an old one name files that are gone.
+    # shellcheck disable=SC2086
+    apt install --yes --no-install-recommends $packages 2> /dev/null ||
+        { apt update && apt install --yes --no-install-recommends $packages; } ||
+        give_up "$advice"
+}
+
+if is_there; then exit 0; fi
+if command -v apt-get > /dev/null; then
+    install_with_apt
+elif command -v brew > /dev/null; then
+    brew install --quiet json-c pkgconf || give_up "Install them with: brew install json-c pkgconf"
+elif command -v dnf > /dev/null; then
+    give_up "Install them with: dnf install json-c-devel pkgconf-pkg-config"
+elif command -v yum > /dev/null; then
+    give_up "Install them with: yum install json-c-devel pkgconfig"
+elif command -v apk > /dev/null; then
+    give_up "Install them with: apk add json-c-dev pkgconf"
+elif command -v pacman > /dev/null; then
+    give_up "Install them with: pacman -S json-c pkgconf"
+elif command -v zypper > /dev/null; then
+    give_up "Install them with: zypper install libjson-c-devel pkgconf"
+else
+    give_up "Install them with your system's package manager."
+fi
+is_there || give_up "They were installed, but it still does not; is PKG_CONFIG_PATH or PKG_CONFIG_LIBDIR set?"

@@ -4,17 +4,14 @@
 #
 #     Scripts/test.sh [option of swift test...]
 #
-# Under a sanitizer the tests run one after another: it makes everything so slow that with all tests at once the time that
-# a child has for its last messages runs out.
+# Under AddressSanitizer the tests run one after another, or it would take too much memory; under ThreadSanitizer all at
+# once, as ever: that is when it sees most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
 
 scratch=.build
 build=()
-# These count the threads of a program, and ThreadSanitizer adds one of its own.
-countThreads='LaunchTests/(noDescriptors|nothingLeft)'
-isThreadSanitizer=
 arguments=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
@@ -23,14 +20,9 @@ while [ $# -gt 0 ]; do
         build+=("$1" "$2")
         shift
         ;;
-    --sanitize=thread)
-        build+=("$1")
-        arguments+=(--no-parallel --skip "$countThreads")
-        isThreadSanitizer=1
-        ;;
     --sanitize=*)
         build+=("$1")
-        arguments+=(--no-parallel)
+        [ "$1" = --sanitize=thread ] || arguments+=(--no-parallel)
         ;;
     esac
     shift
@@ -38,14 +30,6 @@ done
 
 quietly "build the tests" swift build --build-tests ${build[@]+"${build[@]}"}
 log=$scratch/test.log
-preload=()
-if [ -n "$isThreadSanitizer" ] && [ "$(uname)" = Linux ]; then
-    # The compiler that comes with Swift, which built the C module too.
-    compiler=$(dirname "$(command -v swift)")/clang
-    [ -x "$compiler" ] || compiler=clang
-    "$compiler" -shared -fPIC -O1 -o "$scratch/tsan-mutex.so" Scripts/tsan-mutex.c
-    preload=(env "LD_PRELOAD=$(cd "$scratch" && pwd)/tsan-mutex.so")
-fi
 # LeakSanitizer cannot follow the reference from an object to the side table for its weak references: that pointer is
 # stored shifted. What such a table refers to is not followed either, then.
 export LSAN_OPTIONS="suppressions=$PWD/Scripts/leaks.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
@@ -53,7 +37,7 @@ echo "run the tests" >&2
 status=0
 # Without the lines of tests that start and pass. A line of a suite that ends stays, so that one sees that it goes on.
 # The argument of a test case may be of several lines.
-${preload[@]+"${preload[@]}"} swift test --skip-build ${arguments[@]+"${arguments[@]}"} < /dev/null 2>&1 | tee "$log" | awk '
+swift test --skip-build ${arguments[@]+"${arguments[@]}"} < /dev/null 2>&1 | tee "$log" | awk '
     isInArgument { if (/ (started|passed after .*)\.$/) isInArgument = 0; next }
     / started\.$/ || / Test case passing .* passed after / { next }
     /^[^ ]+ Test case passing / && !/ (failed|recorded) / { isInArgument = 1; next }
@@ -75,7 +59,6 @@ if [ "$findings" -gt 0 ]; then
     status=1
 fi
 [ "$skipped" -eq 0 ] || echo "Skipped tests: $skipped"
-[ -z "$isThreadSanitizer" ] || echo "Not run under ThreadSanitizer: $countThreads"
 if [ "$status" -ne 0 ]; then
     echo "The tests failed; all of their output is in $log" >&2
 fi

@@ -1,4 +1,3 @@
-internal import CLinux
 package import Synchronization
 
 /// A value behind a lock: `Mutex`, in a form that ThreadSanitizer understands.
@@ -15,11 +14,11 @@ package struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 
     package init(_ value: consuming sending Value) {
         mutex = Mutex(value)
-        token = clinux_tsan_token()
+        token = ThreadSanitizer.token()
     }
 
     deinit {
-        clinux_tsan_free(token)
+        ThreadSanitizer.free(token)
     }
 
     /// Calls the body with the value, and nobody else's meanwhile. Continuations are resumed, and system calls made, after
@@ -34,16 +33,5 @@ package struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
             defer { ThreadSanitizer.releases(token) }
             return try body(&value)
         }
-    }
-}
-
-/// What ThreadSanitizer can't see by itself.
-package enum ThreadSanitizer {
-    package static func acquired(_ token: UnsafeMutableRawPointer) {
-        clinux_tsan_acquire(token)
-    }
-
-    package static func releases(_ token: UnsafeMutableRawPointer) {
-        clinux_tsan_release(token)
     }
 }

@@ -61,4 +61,4 @@ bench: deps ## Run the benchmarks
 	else echo "There are no benchmarks yet: Benchmarks/bench.sh is missing." >&2; exit 1; fi
 
 clean: ## Remove all that was built; what the fuzzers collected stays
-	rm -rf .build .build-tsan .build-asan .build-fuzz .build-docs
+	rm -rf .build .build-examples .build-tsan .build-asan .build-fuzz .build-docs

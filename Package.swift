@@ -12,9 +12,7 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let package = Package(
     name: "swift-fork",
     products: [
-        .library(name: "Fork", targets: ["Fork"]),
-        .executable(name: "parent", targets: ["ParentChildParent"]),
-        .executable(name: "child", targets: ["ParentChildChild"]),
+        .library(name: "Fork", targets: ["Fork"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -31,10 +29,6 @@ let package = Package(
         .target(name: "Wire", dependencies: ["JSONCodec"]),
         .target(name: "Messaging", dependencies: ["Reactor", "Wire", "JSONCodec", "CLinux", system] + collections),
         .target(name: "Fork", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", system] + collections),
-        .executableTarget(
-            name: "ParentChildParent", dependencies: ["Fork", "ParentChildChild"], path: "Examples/ParentChild/Parent"),
-        .executableTarget(
-            name: "ParentChildChild", dependencies: ["Fork"], path: "Examples/ParentChild/Child"),
         .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec"]),
         .target(name: "TestSupport", dependencies: ["Reactor"], path: "Tests/TestSupport"),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport", system]),

@@ -7,8 +7,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
 
-quietly "build the example" bash -c 'swift build --product child && swift build --product parent'
-parent=$(swift build --show-bin-path)/parent
+package=(--package-path Examples/ParentChild --scratch-path .build-examples)
+quietly "build the example" swift build "${package[@]}"
+parent=$(swift build "${package[@]}" --show-bin-path)/parent
 
 if [ "${1:-}" != --check ]; then exec "$parent"; fi
 expected=Examples/ParentChild/expected-output.txt

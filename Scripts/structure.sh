@@ -134,16 +134,17 @@ while IFS= read -r file; do
     fail "$file is tracked, but is made by a build"
 done < <(git ls-files | grep -E '(^|/)(\.build[^/]*/|Package\.resolved$|fuzz-corpus/)' || true)
 
+example=(--package-path Examples/ParentChild --scratch-path .build-examples)
 quietly "structure: build" swift build
+quietly "structure: build the example" swift build "${example[@]}"
 echo "structure: what the children link" >&2
-directory=$(swift build --show-bin-path)
-for child in child fixture-child; do
-    libraries=$(ldd "$directory/$child") || { fail "$child was not built"; continue; }
+for child in "$(swift build --show-bin-path)/fixture-child" "$(swift build "${example[@]}" --show-bin-path)/child"; do
+    libraries=$(ldd "$child") || { fail "$child was not built"; continue; }
     if echo "$libraries" | grep -qE 'Foundation|NIO'; then
         fail "$child links $(echo "$libraries" | grep -oE 'lib[A-Za-z_]*(Foundation|NIO)[A-Za-z_]*\.so' | sort -u | tr '\n' ' ')"
     fi
     # Also what is linked into the program itself.
-    if nm "$directory/$child" 2> /dev/null | grep -qE ' [Tt] \$s(10Foundation|20FoundationEssentials|7NIOCore)'; then
+    if nm "$child" 2> /dev/null | grep -qE ' [Tt] \$s(10Foundation|20FoundationEssentials|7NIOCore)'; then
         fail "$child contains Foundation or NIO"
     fi
 done

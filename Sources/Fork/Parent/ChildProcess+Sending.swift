@@ -14,7 +14,8 @@ extension ChildProcess {
 
     /// Sends a value as JSON and waits until it has left this process.
     ///
-    /// Somebody should be reading the answers meanwhile: two sides that only send wait for each other once both sockets
+    /// In functions that are `async` Swift prefers this form to the one that does not wait; at the top level of a
+    /// `main.swift` it does not. Somebody should be reading the answers meanwhile: two sides that only send wait for each other once both sockets
     /// are full.
     ///
     /// - Throws: as the `send` that does not wait; also `disconnected` where the message was queued but the child ended

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,10 +98,6 @@ void clinux_name_thread(const char *name) {
     prctl(PR_SET_NAME, name);
 }
 
-int clinux_pidfd_open(pid_t pid) {
-    return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
 int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
@@ -118,64 +113,4 @@ int clinux_reap(int pidfd, struct clinux_exit *result) {
     result->dumped_core = info.si_code == CLD_DUMPED;
     result->value = info.si_status;
     return 0;
-}
-
-static int fill_actions(posix_spawn_file_actions_t *actions, const struct clinux_spawn *request) {
-    int failure = 0;
-    for (int target = 0; target < 3 && failure == 0; target++) {
-        // Without an action the program's own descriptor is inherited, unless it is marked close-on-exec: then it is
-        // not the program's standard stream, but something that was opened where the stream had been closed.
-        if (request->standard[target] != -1) {
-            failure = posix_spawn_file_actions_adddup2(actions, request->standard[target], target);
-        }
-    }
-    if (failure == 0) {
-        failure = posix_spawn_file_actions_adddup2(actions, request->channel, request->channel_number);
-    }
-    if (failure == 0 && request->working_directory != -1) {
-        failure = posix_spawn_file_actions_addfchdir_np(actions, request->working_directory);
-    }
-    // Other libraries leave descriptors inheritable; the child must not get them.
-    if (failure == 0) {
-        failure = posix_spawn_file_actions_addclosefrom_np(actions, request->channel_number + 1);
-    }
-    return failure;
-}
-
-static int fill_attributes(posix_spawnattr_t *attributes) {
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    int failure = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (failure == 0) {
-        failure = posix_spawnattr_setsigmask(attributes, &none);
-    }
-    if (failure == 0) {
-        failure = posix_spawnattr_setsigdefault(attributes, &all);
-    }
-    return failure;
-}
-
-int clinux_spawn(const struct clinux_spawn *request, pid_t *pid) {
-    posix_spawn_file_actions_t actions;
-    int failure = posix_spawn_file_actions_init(&actions);
-    if (failure != 0) {
-        return failure;
-    }
-    posix_spawnattr_t attributes;
-    failure = posix_spawnattr_init(&attributes);
-    if (failure != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return failure;
-    }
-    failure = fill_actions(&actions, request);
-    if (failure == 0) {
-        failure = fill_attributes(&attributes);
-    }
-    if (failure == 0) {
-        failure = posix_spawn(pid, request->path, &actions, &attributes, request->arguments, request->environment);
-    }
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failure;
 }

@@ -1,85 +1,27 @@
 #if os(Linux)
     internal import CLinux
     internal import Glibc
-    package import SystemPackage
-
-    /// What to start, with everything resolved: no string holds a NUL, and descriptors are open.
-    package struct SpawnRequest: ~Copyable {
-        package enum StandardStream: Sendable {
-            case inherit, null
-        }
-
-        package var path: String
-        /// With the program's name first.
-        package var arguments: [String]
-        /// As `NAME=value`.
-        package var environment: [String]
-        package var workingDirectory: Descriptor?
-        package var input = StandardStream.inherit
-        package var output = StandardStream.inherit
-        package var error = StandardStream.inherit
-        /// The child's end of the channel.
-        package var channel: Descriptor
-
-        package init(path: String, arguments: [String], environment: [String], channel: consuming Descriptor) {
-            self.path = path
-            self.arguments = arguments
-            self.environment = environment
-            self.channel = channel
-        }
-    }
-
-    package struct SpawnedProcess: ~Copyable {
-        package let pid: Int32
-        /// A pidfd; nil where the process ended at once and something else in this program has reaped it already.
-        package let handle: Descriptor?
-
-        package consuming func takeHandle() -> Descriptor? {
-            handle
-        }
-    }
+    internal import SystemPackage
 
     package enum ChildSpawner {
-        /// The descriptor number by which a child knows its channel.
+        /// The descriptor number by which a child knows its channel, where nothing else is asked for.
         package static let channelNumber: CInt = 3
         /// The variable by which it learns that number.
         package static let channelVariable = CLINUX_CHANNEL_VARIABLE
 
         /// Starts the program. Where anything fails, nothing of the child remains.
-        package static func spawn(_ request: consuming SpawnRequest) throws(Errno) -> SpawnedProcess {
-            // Above every number that becomes one of the child's, so that no step overwrites the source of a later one.
-            let lowest = channelNumber + 1
-            let channel = try request.channel.duplicate(atLeast: lowest)
-            let streams = [request.input, request.output, request.error]
-            var null: Descriptor?
-            if streams.contains(.null) { null = try System.openNull(atLeast: lowest) }
-            let nullNumber = null?.rawValue ?? -1
-            let standard = streams.map { $0 == .null ? nullNumber : -1 }
-
-            var pid: pid_t = 0
-            let failure = withCStrings(request.arguments) { arguments in
-                withCStrings(request.environment) { environment in
-                    request.path.withCString { path in
-                        var spawn = clinux_spawn(
-                            path: path, arguments: arguments, environment: environment,
-                            working_directory: request.workingDirectory?.rawValue ?? -1,
-                            standard: (standard[0], standard[1], standard[2]),
-                            channel: channel.rawValue, channel_number: channelNumber)
-                        return clinux_spawn(&spawn, &pid)
-                    }
-                }
+        ///
+        /// The signal that tells a child of its parent's end comes when the thread ends that started it, so a child that
+        /// wants it is started by a thread that never ends.
+        package static func spawn(_ request: consuming SpawnRequest) throws(SpawnError) -> SpawnedProcess {
+            let prepared = try prepare(request)
+            let result =
+                prepared.attributes.parentDeathSignal == nil
+                ? prepared.spawnWhenWritten() : try onLastingThread(prepared)
+            guard result.failure == 0 else {
+                throw SpawnError(step: .init(result.spawned.step), errno: Errno(rawValue: result.failure))
             }
-            if failure != 0 { throw Errno(rawValue: failure) }
-            do {
-                return SpawnedProcess(pid: pid, handle: try System.openProcess(pid))
-            } catch .noSuchProcess {
-                return SpawnedProcess(pid: pid, handle: nil)
-            } catch {
-                // The child can't be watched. It has just been there and is ours to reap, so its pid is still its own.
-                kill(pid, SIGKILL)
-                while waitpid(pid, nil, 0) == -1 && errno == EINTR {}
-                throw error
-            }
+            return SpawnedProcess(pid: result.spawned.pid, handle: Descriptor(owning: result.spawned.pidfd))
         }
 
         /// The number of this program's channel as its parent gave it, or nil where there was none.
@@ -87,13 +29,217 @@
             clinux_channel_descriptor().map { String(cString: $0) }
         }
 
-        private static func withCStrings<Result>(
+        // MARK: Preparation
+
+        private static func prepare(_ request: consuming SpawnRequest) throws(SpawnError) -> PreparedSpawn {
+            do throws(Errno) {
+                // Above every number that becomes one of the child's, so that no step overwrites a later one's source.
+                let lowest = request.channelNumber + 1
+                let channel = try request.channel.duplicate(atLeast: lowest)
+                let streams = [request.input, request.output, request.error]
+                var null: Descriptor?
+                if streams.contains(.null) { null = try System.openNull(atLeast: lowest) }
+
+                var descriptors = [clinux_descriptor(source: channel.rawValue, target: request.channelNumber)]
+                let nullNumber = null?.rawValue ?? -1
+                for (target, stream) in streams.enumerated() where stream == .null {
+                    descriptors.append(clinux_descriptor(source: nullNumber, target: CInt(target)))
+                }
+                return PreparedSpawn(
+                    path: request.path, arguments: request.arguments, environment: request.environment,
+                    attributes: request.attributes, descriptors: descriptors,
+                    open: Set([0, 1, 2, request.channelNumber] + request.keptDescriptors).sorted(),
+                    kept: request.keptDescriptors, channel: channel, null: null,
+                    workingDirectory: request.workingDirectory)
+            } catch {
+                throw SpawnError(step: .start, errno: error)
+            }
+        }
+
+        // MARK: Threads
+
+        /// Its thread is never let go.
+        private static let lasting = Locked<EventLoop?>(nil)
+
+        private static func onLastingThread(_ prepared: PreparedSpawn) throws(SpawnError) -> PreparedSpawn.Result {
+            do throws(Errno) {
+                let loop = try lasting.withLock { loop throws(Errno) -> EventLoop in
+                    if let loop { return loop }
+                    let new = try EventLoop(named: "fork-spawn")
+                    try new.ensureDriven()
+                    loop = new
+                    return new
+                }
+                let gate = Gate()
+                let result = Locked<PreparedSpawn.Result?>(nil)
+                loop.execute {
+                    let outcome = prepared.spawnWhenWritten()
+                    result.withLock { $0 = outcome }
+                    gate.open()
+                }
+                gate.wait()
+                // Set before the gate was opened.
+                return result.withLock { $0! }
+            } catch {
+                throw SpawnError(step: .start, errno: error)
+            }
+        }
+    }
+
+    /// A start with its descriptors in place, which can be made from any thread.
+    private final class PreparedSpawn: Sendable {
+        struct Result: Sendable {
+            var failure: CInt
+            var spawned: clinux_spawned
+        }
+
+        private let path: String
+        private let arguments: [String]
+        private let environment: [String]
+        let attributes: SpawnAttributes
+        private let descriptors: [clinux_descriptor]
+        private let open: [CInt]
+        private let kept: [CInt]
+        private let channel: Descriptor
+        private let null: Descriptor?
+        private let workingDirectory: Descriptor?
+        private let workingDirectoryNumber: CInt
+
+        init(
+            path: String, arguments: [String], environment: [String], attributes: SpawnAttributes,
+            descriptors: [clinux_descriptor], open: [CInt], kept: [CInt], channel: consuming Descriptor,
+            null: consuming Descriptor?, workingDirectory: consuming Descriptor?
+        ) {
+            self.path = path
+            self.arguments = arguments
+            self.environment = environment
+            self.attributes = attributes
+            self.descriptors = descriptors
+            self.open = open
+            self.kept = kept
+            self.channel = channel
+            self.null = null
+            workingDirectoryNumber = workingDirectory?.rawValue ?? -1
+            self.workingDirectory = workingDirectory
+        }
+
+        /// Tries again for a moment where the program is being written. It may be written no more: a child that another
+        /// thread is starting has a copy of every descriptor, the one by which it was written too, until its own exec.
+        func spawnWhenWritten() -> Result {
+            for _ in 0..<20 {
+                let result = spawn()
+                if result.failure != ETXTBSY || result.spawned.step != CLINUX_STEP_EXECUTE { return result }
+                usleep(1000)
+            }
+            return spawn()
+        }
+
+        private func spawn() -> Result {
+            var spawned = clinux_spawned()
+            let limits = attributes.limits.map {
+                clinux_limit(resource: clinux_resource_number($0.resource.number), soft: $0.soft, hard: $0.hard)
+            }
+            let groups = attributes.groups ?? []
+            let failure = withCStrings(arguments) { arguments in
+                withCStrings(environment) { environment in
+                    path.withCString { path in
+                        withBuffers(limits, groups) { limits, groups in
+                            var request = request(path, arguments, environment, limits, groups)
+                            return withBuffers(open, kept) { open, kept in
+                                descriptors.withUnsafeBufferPointer { descriptors in
+                                    (request.open, request.open_count) = (open.baseAddress, CInt(open.count))
+                                    (request.kept, request.kept_count) = (kept.baseAddress, CInt(kept.count))
+                                    request.descriptors = descriptors.baseAddress
+                                    request.descriptor_count = CInt(descriptors.count)
+                                    return clinux_spawn(&request, &spawned)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            return Result(failure: failure, spawned: spawned)
+        }
+
+        /// All but the descriptors.
+        private func request(
+            _ path: UnsafePointer<CChar>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
+            _ environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
+            _ limits: UnsafeBufferPointer<clinux_limit>, _ groups: UnsafeBufferPointer<UInt32>
+        ) -> clinux_spawn {
+            var request = clinux_spawn()
+            request.path = path
+            request.arguments = UnsafePointer(arguments)
+            request.environment = UnsafePointer(environment)
+            request.working_directory = workingDirectoryNumber
+            request.new_session = attributes.startsSession
+            request.sets_process_group = attributes.processGroup != nil
+            request.process_group = attributes.processGroup ?? 0
+            request.limits = limits.baseAddress
+            request.limit_count = CInt(limits.count)
+            request.sets_nice = attributes.nice != nil
+            request.nice = attributes.nice ?? 0
+            request.groups = groups.baseAddress
+            request.group_count = attributes.groups.map { CInt($0.count) } ?? -1
+            request.sets_group = attributes.group != nil
+            request.group = attributes.group ?? 0
+            request.sets_user = attributes.user != nil
+            request.user = attributes.user ?? 0
+            request.no_new_privileges = attributes.hasNoNewPrivileges
+            request.parent_death_signal = attributes.parentDeathSignal ?? 0
+            return request
+        }
+
+        private func withCStrings<Result>(
             _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
         ) -> Result {
             var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
             pointers.append(nil)
             defer { for pointer in pointers { free(pointer) } }
+            // Not empty: the last element has just been added.
             return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
+        }
+
+        private func withBuffers<First, Second, Result>(
+            _ first: [First], _ second: [Second],
+            _ body: (UnsafeBufferPointer<First>, UnsafeBufferPointer<Second>) -> Result
+        ) -> Result {
+            first.withUnsafeBufferPointer { first in
+                second.withUnsafeBufferPointer { second in body(first, second) }
+            }
+        }
+    }
+
+    extension SpawnAttributes.Resource {
+        fileprivate var number: clinux_resource {
+            switch self {
+            case .addressSpace: CLINUX_ADDRESS_SPACE
+            case .cpuSeconds: CLINUX_CPU_SECONDS
+            case .openFiles: CLINUX_OPEN_FILES
+            case .coreSize: CLINUX_CORE_SIZE
+            case .fileSize: CLINUX_FILE_SIZE
+            case .processes: CLINUX_PROCESSES
+            }
+        }
+    }
+
+    extension SpawnError.Step {
+        fileprivate init(_ step: clinux_step) {
+            switch step {
+            case CLINUX_STEP_SESSION: self = .session
+            case CLINUX_STEP_PROCESS_GROUP: self = .processGroup
+            case CLINUX_STEP_DESCRIPTORS: self = .descriptors
+            case CLINUX_STEP_WORKING_DIRECTORY: self = .workingDirectory
+            case CLINUX_STEP_LIMITS: self = .limits
+            case CLINUX_STEP_NICE: self = .nice
+            case CLINUX_STEP_GROUPS: self = .groups
+            case CLINUX_STEP_GROUP: self = .group
+            case CLINUX_STEP_USER: self = .user
+            case CLINUX_STEP_NO_NEW_PRIVILEGES: self = .noNewPrivileges
+            case CLINUX_STEP_PARENT_DEATH_SIGNAL: self = .parentDeathSignal
+            case CLINUX_STEP_EXECUTE: self = .execute
+            default: self = .start
+            }
         }
     }
 #endif

@@ -45,7 +45,7 @@ struct LaunchTests {
             try text.write(toFile: path, atomically: true, encoding: .utf8)
             chmod(path, 0o755)
             let error = try failure(path)
-            #expect(error.message.contains(path) && error.message.contains(reason))
+            #expect(error.message.contains(path) && error.message.contains(reason), "\(error)")
         }
     }
 

@@ -25,6 +25,22 @@ struct OrphanTests {
         #expect(FileManager.default.fileExists(atPath: mark + ".served"), "the child's serve() did not return")
     }
 
+    @Test("option parentDeathSignal: the kernel ends a child that hears of nothing, with its parent")
+    func parentDeathSignal() async throws {
+        let parent = Foundation.Process()
+        parent.executableURL = URL(fileURLWithPath: Fixture.parent)
+        parent.arguments = ["tie"]
+        let pipe = Pipe()
+        parent.standardOutput = pipe
+        try parent.run()
+        let line = String(decoding: await blocking { pipe.fileHandleForReading.availableData }, as: UTF8.self)
+        let child = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+        #expect(Probe.isRunning(child))
+        kill(parent.processIdentifier, SIGKILL)
+        await blocking { parent.waitUntilExit() }
+        try await eventually("the end of the tied child") { !Probe.isRunning(child) }
+    }
+
     @Test("10: a program that nobody forked says so, and how to start it, and does not hang")
     func unforked() async throws {
         let lines = try await Fixture.runParent("unforked")

@@ -33,6 +33,13 @@ enum Fixture {
         return try ChildProcess.fork(path: child, arguments: behaviour, options: options)
     }
 
+    /// What a child says of itself whose behaviour is `report`.
+    static func report(_ child: ChildProcess) async throws -> JSON {
+        var messages = child.messages.makeAsyncIterator()
+        let message = await messages.next()
+        return try #require(message).json
+    }
+
     /// Starts a child that writes these bytes to its channel, all or the first few, and then does as told.
     static func raw(_ bytes: [UInt8], first count: Int = -1, then end: String = "wait") throws -> ChildProcess {
         let digits = bytes.map { String(format: "%02x", $0) }.joined()

@@ -1,4 +1,4 @@
-// What Swift's Glibc module does not show of Linux: epoll, eventfd, pidfds, the GNU extensions of posix_spawn, and
+// What Swift's Glibc module does not show of Linux: epoll, eventfd, pidfds, what a child is started with, and
 // macros that Swift can't import. Every function returns -1 with errno set, or says otherwise; none decides anything.
 
 #ifndef CLINUX_H
@@ -48,7 +48,6 @@ int clinux_open_directory(const char *path);
 /// Names the calling thread; the kernel keeps the first fifteen bytes.
 void clinux_name_thread(const char *name);
 
-int clinux_pidfd_open(pid_t pid);
 int clinux_pidfd_send_signal(int pidfd, int signal);
 
 /// How a process ended, as `waitid` told it.
@@ -62,18 +61,87 @@ struct clinux_exit {
 /// Reaps the process behind a pidfd if it has ended; never waits.
 int clinux_reap(int pidfd, struct clinux_exit *result);
 
+/// What can fail on the way to a new program; tells which option to blame.
+enum clinux_step {
+    CLINUX_STEP_START,
+    CLINUX_STEP_SESSION,
+    CLINUX_STEP_PROCESS_GROUP,
+    CLINUX_STEP_DESCRIPTORS,
+    CLINUX_STEP_WORKING_DIRECTORY,
+    CLINUX_STEP_LIMITS,
+    CLINUX_STEP_NICE,
+    CLINUX_STEP_GROUPS,
+    CLINUX_STEP_GROUP,
+    CLINUX_STEP_USER,
+    CLINUX_STEP_NO_NEW_PRIVILEGES,
+    CLINUX_STEP_PARENT_DEATH_SIGNAL,
+    CLINUX_STEP_EXECUTE,
+};
+
+/// `source` becomes `target`.
+struct clinux_descriptor {
+    int source;
+    int target;
+};
+
+struct clinux_limit {
+    int resource;
+    uint64_t soft;
+    uint64_t hard;
+};
+
 struct clinux_spawn {
     const char *path;
     char *const *arguments;   ///< ends with NULL
     char *const *environment; ///< ends with NULL
-    int working_directory;    ///< an open directory, or -1: the parent's
-    int standard[3];          ///< what becomes descriptors 0, 1 and 2; -1: inherited
-    int channel;              ///< becomes `channel_number`; must be above it
-    int channel_number;
+
+    const struct clinux_descriptor *descriptors; ///< every source is above every target
+    int descriptor_count;
+    const int *open; ///< what is open in the child, ascending: all targets, and what is inherited
+    int open_count;
+    const int *kept; ///< those of them that lose their close-on-exec mark
+    int kept_count;
+    int working_directory; ///< an open directory, or -1: the parent's
+
+    bool new_session;
+    bool sets_process_group;
+    int process_group; ///< 0: one of its own
+    const struct clinux_limit *limits;
+    int limit_count;
+    bool sets_nice;
+    int nice;
+    const uint32_t *groups;
+    int group_count; ///< -1: the parent's
+    bool sets_group;
+    uint32_t group;
+    bool sets_user;
+    uint32_t user;
+    bool no_new_privileges;
+    int parent_death_signal; ///< 0: none; comes when the calling thread ends
 };
 
-/// Starts a program with an empty signal mask, default dispositions, and no descriptor but 0, 1, 2 and its channel.
-/// Returns 0, or the errno of the step that failed (`execve` included), and then no process is left.
-int clinux_spawn(const struct clinux_spawn *request, pid_t *pid);
+/// A program that was started, or why not.
+struct clinux_spawned {
+    int pid;
+    int pidfd;              ///< close-on-exec
+    enum clinux_step step;  ///< what failed
+};
+
+/// Starts a program with an empty signal mask, default dispositions, and no descriptors but those named. Returns 0, or the
+/// errno of the step that failed, and then no process is left.
+int clinux_spawn(const struct clinux_spawn *request, struct clinux_spawned *result);
+
+/// The resources that can be limited.
+enum clinux_resource {
+    CLINUX_ADDRESS_SPACE,
+    CLINUX_CPU_SECONDS,
+    CLINUX_OPEN_FILES,
+    CLINUX_CORE_SIZE,
+    CLINUX_FILE_SIZE,
+    CLINUX_PROCESSES,
+};
+
+/// The kernel's number of a resource.
+int clinux_resource_number(enum clinux_resource resource);
 
 #endif

@@ -12,7 +12,7 @@ extension ChildProcess {
     ///   - path: the program. It is not searched for in `PATH`; a relative path starts at this program's working
     ///     directory, also where ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
     ///   - arguments: what follows the program's name.
-    ///   - options: environment, working directory, standard streams, limits.
+    ///   - options: environment, working directory, standard streams, identity, limits and more.
     /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used and
     ///   why. No process, descriptor or thread is left then.
     public static func fork(
@@ -22,8 +22,10 @@ extension ChildProcess {
         let program = try Program(path: path, arguments: arguments, options: options)
         do {
             return try launch(program, options)
+        } catch let error as SpawnError {
+            throw program.error(error)
         } catch let errno as Errno {
-            throw ForkError(.launchFailed, "Could not start '\(path)': \(program.explain(errno))", errno: errno)
+            throw program.error(errno)
         }
     }
 
@@ -42,28 +44,7 @@ extension ChildProcess {
             throw error
         }
         if options.eventLoop == nil { EventLoop.share(loop) }
+        if let timeout = options.timeout { child.end(after: timeout, by: options.killSignal) }
         return child
-    }
-}
-
-extension ChildProcess.Options {
-    fileprivate var limits: ChannelLimits {
-        ChannelLimits(messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit)
-    }
-
-    fileprivate func check() throws {
-        if maximumMessageSize < 1024 || maximumMessageSize > Int(Int32.max) {
-            throw ForkError(
-                .invalidArgument,
-                "The option maximumMessageSize is \(maximumMessageSize); it must be 1024 to \(Int32.max)")
-        }
-        if highWaterMark < 1 || queueLimit < highWaterMark {
-            throw ForkError(
-                .invalidArgument,
-                """
-                The option highWaterMark is \(highWaterMark) and queueLimit \(queueLimit); \
-                the first must be at least 1 and the second no smaller than the first
-                """)
-        }
     }
 }

@@ -1,18 +1,65 @@
 public import Reactor
 
 extension ChildProcess {
-    /// How a child is started, and how much its channel holds.
+    /// How a child is started, and how much its channel holds. `docs/options.md` goes through them one by one.
     public struct Options: Sendable {
+        // MARK: The program
+
+        /// A program that runs the path, such as a script's interpreter. Default: none, the path itself is run.
+        public var interpreter: Interpreter?
+        /// What the program finds as its own name, the first of its arguments. Default: the path, or the interpreter's.
+        public var argumentZero: String?
         /// The child's environment. Default: this program's.
         public var environment: Environment = .inherit
         /// The directory in which the child starts. Default: this program's.
         public var workingDirectory: String?
+
+        // MARK: Descriptors
+
         /// The child's standard input. Default: this program's.
         public var standardInput: StandardStream = .inherit
         /// The child's standard output. Default: this program's.
         public var standardOutput: StandardStream = .inherit
         /// The child's standard error. Default: this program's.
         public var standardError: StandardStream = .inherit
+        /// The number of the channel's descriptor in the child, 3 to 1023. A Swift child finds it by itself. Default: 3.
+        public var channelDescriptor: Int32 = 3
+        /// Further descriptors of this program, above 2, that the child has under the same numbers. Default: none.
+        public var keptDescriptors: [Int32] = []
+
+        // MARK: What it is started as
+
+        /// Makes the child the leader of a session of its own, without a terminal, and so of a group. Default: false.
+        public var startsSession = false
+        /// The process group of the child. Default: this program's.
+        public var processGroup: ProcessGroup = .inherit
+        /// The user that the child runs as. It gets the user's first group too, where ``group`` names no other, and, where
+        /// this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
+        public var user: Account?
+        /// The group that the child runs as. Default: that of ``user``, or this program's.
+        public var group: Account?
+        /// The child's supplementary groups. Default: this program's, or none where ``user`` or ``group`` is set by root.
+        public var supplementaryGroups: [Account]?
+        /// What the child may use at most. Default: what this program may.
+        public var resourceLimits = ResourceLimits()
+        /// The child's niceness, -20 (most favoured) to 19. Default: this program's.
+        public var nice: Int32?
+        /// Makes sure that neither the child nor its children gain rights from a set-user-ID program. Default: false.
+        public var hasNoNewPrivileges = false
+        /// The signal that the kernel sends to the child when this program ends, however it ends. It is not passed on to
+        /// the child's children, and a child that runs a set-user-ID program loses it. Default: none; the child hears of
+        /// this program's end by a disconnect.
+        public var parentDeathSignal: Signal?
+
+        // MARK: Its time
+
+        /// How long the child may run; then it is sent ``killSignal``. Default: as long as it likes.
+        public var timeout: Duration?
+        /// The signal that ends a child whose ``timeout`` is over. Default: SIGTERM.
+        public var killSignal: Signal = .terminate
+
+        // MARK: The channel
+
         /// The longest message in bytes, either way; the child is told. At least 1024. Default: 64 MiB.
         public var maximumMessageSize: Int = 64 << 20
         /// From how many queued bytes on `send` returns false. Default: 1 MiB.
@@ -25,6 +72,19 @@ extension ChildProcess {
 
         /// Options with every default.
         public init() {}
+    }
+
+    /// A program that is given the path of a child as an argument, and runs it.
+    public struct Interpreter: Sendable, Hashable {
+        /// The interpreter. Without a slash in it, it is searched for in this program's `PATH`.
+        public var path: String
+        /// What stands between the interpreter's name and the child's path.
+        public var arguments: [String]
+
+        public init(_ path: String, arguments: [String] = []) {
+            self.path = path
+            self.arguments = arguments
+        }
     }
 
     /// The variables that a child is given. The variable that names its channel is added to them.
@@ -43,5 +103,68 @@ extension ChildProcess {
         case inherit
         /// `/dev/null`: an input that is at its end, an output that is thrown away.
         case null
+    }
+
+    /// The process group of a child.
+    public enum ProcessGroup: Sendable, Hashable {
+        /// This program's.
+        case inherit
+        /// One of its own, whose number is the child's.
+        case new
+        /// One that exists, in this program's session.
+        case join(Int32)
+    }
+
+    /// A user or a group, by number or by name.
+    public enum Account: Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
+        case id(UInt32)
+        /// Looked up when the child is started.
+        case name(String)
+
+        public init(integerLiteral value: UInt32) {
+            self = .id(value)
+        }
+
+        public init(stringLiteral value: String) {
+            self = .name(value)
+        }
+    }
+
+    /// What a child may use at most. What is nil is limited as in this program.
+    public struct ResourceLimits: Sendable, Hashable {
+        /// How large its memory may be, mapped files included, in bytes.
+        public var addressSpace: Limit?
+        /// How much processor time it may use, in seconds. It is sent SIGXCPU at the soft limit, SIGKILL at the hard one.
+        public var cpuSeconds: Limit?
+        /// How many descriptors it may have.
+        public var openFiles: Limit?
+        /// How large its core dump may be, in bytes; 0 is none.
+        public var coreSize: Limit?
+        /// How large a file may be that it writes, in bytes.
+        public var fileSize: Limit?
+        /// How many processes and threads its user may have, counted over all that the user runs. Root is above it.
+        public var processes: Limit?
+
+        public init() {}
+    }
+
+    /// A limit on a resource: the soft one holds, and the child may raise it up to the hard one.
+    public struct Limit: Sendable, Hashable, ExpressibleByIntegerLiteral {
+        public var soft: UInt64
+        public var hard: UInt64
+
+        public init(soft: UInt64, hard: UInt64) {
+            self.soft = soft
+            self.hard = hard
+        }
+
+        /// One limit that can't be raised.
+        public init(_ both: UInt64) {
+            self.init(soft: both, hard: both)
+        }
+
+        public init(integerLiteral value: UInt64) {
+            self.init(value)
+        }
     }
 }

@@ -23,6 +23,8 @@ public final class ChildProcess: Sendable {
         /// A pidfd, until the process has been reaped.
         var handle: Descriptor?
         var watch: EventLoop.Watch?
+        /// Ends a child whose time is over.
+        var timer: EventLoop.TimerID?
         var exitStatus: ExitStatus?
         var waiters: [CheckedContinuation<ExitStatus, Never>] = []
     }
@@ -37,13 +39,21 @@ public final class ChildProcess: Sendable {
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
         try channel.start(delegate: self)
-        let isWatched = try process.withLock { process throws(Errno) -> Bool in
-            guard let handle = process.handle?.rawValue else { return false }
+        try process.withLock { process throws(Errno) in
+            guard let handle = process.handle?.rawValue else { return }
             // Under the lock: the process may have ended, and the loop is quick.
             process.watch = try channel.loop.watch(handle) { _ in self.mayHaveEnded() }
-            return true
         }
-        if !isWatched { channel.loop.execute { self.ended(.unknown) } }
+    }
+
+    /// Sends the signal once the time is over, unless the child has ended before.
+    func end(after timeout: Duration, by signal: Signal) {
+        let timer = channel.loop.schedule(after: timeout) { [weak self] in _ = self?.kill(signal) }
+        let isLate = process.withLock { process in
+            process.timer = timer
+            return process.exitStatus != nil
+        }
+        if isLate { channel.loop.cancel(timer) }
     }
 
     /// Ends a child that could not be watched.
@@ -72,15 +82,17 @@ public final class ChildProcess: Sendable {
     }
 
     private func ended(_ status: ExitStatus) {
-        let (watch, waiters) = process.withLock { process in
+        let (watch, timer, waiters) = process.withLock { process in
             process.exitStatus = status
             defer {
                 process.watch = nil
+                process.timer = nil
                 process.waiters = []
             }
-            return (process.watch, process.waiters)
+            return (process.watch, process.timer, process.waiters)
         }
         if let watch { channel.loop.unwatch(watch) }
+        if let timer { channel.loop.cancel(timer) }
         process.withLock { $0.handle = nil }
         for waiter in waiters { waiter.resume(returning: status) }
         channel.peerProcessEnded()

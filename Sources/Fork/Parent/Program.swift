@@ -4,54 +4,136 @@ internal import SystemPackage
 /// A program to start, with everything about it checked that can be checked before.
 struct Program: ~Copyable {
     private let path: String
-    private let absolutePath: String
+    /// What is executed: the program, or its interpreter.
+    private let executable: String
     private let arguments: [String]
     private let environment: [String]
+    private let identity: Identity
     private let workingDirectory: Descriptor?
 
     init(path: String, arguments: [String], options: ChildProcess.Options) throws {
         if path.isEmpty { throw ForkError(.invalidArgument, "The path of the program is empty") }
         try Self.refuseNUL(in: path, "The path '\(path)'")
-        for argument in arguments { try Self.refuseNUL(in: argument, "The argument '\(argument)' of '\(path)'") }
+        let interpreter = options.interpreter
+        let all = [options.argumentZero ?? interpreter?.path ?? path] + (interpreter?.arguments ?? []) + arguments
+        for argument in all { try Self.refuseNUL(in: argument, "The argument '\(argument)' of '\(path)'") }
         let environment = try Self.environment(options.environment, path: path)
+        let identity = try Identity(options, path: path)
         let directory = try options.workingDirectory.map { try Self.open(workingDirectory: $0, path: path) }
         // The child changes its directory before it looks for the program.
-        let isFromHere = options.workingDirectory != nil && !path.hasPrefix("/")
-        let prefix = isFromHere ? try System.currentDirectory() + "/" : ""
+        let prefix = options.workingDirectory == nil ? "" : try Self.currentDirectory(path) + "/"
+        let program = path.hasPrefix("/") ? path : prefix + path
+        let executable = try interpreter.map { try Self.find($0.path, prefix) } ?? program
         self.path = path
-        absolutePath = prefix + path
-        self.arguments = arguments
+        self.executable = executable
+        self.arguments =
+            interpreter.map { [all[0]] + $0.arguments + [program] + arguments } ?? all
         self.environment = environment
+        self.identity = identity
         workingDirectory = directory
     }
 
     func request(channel: consuming Descriptor, _ options: ChildProcess.Options) throws(Errno) -> SpawnRequest {
         var request = SpawnRequest(
-            path: absolutePath, arguments: [path] + arguments,
-            environment: environment + ["\(ChildSpawner.channelVariable)=\(ChildSpawner.channelNumber)"],
+            path: executable, arguments: arguments,
+            environment: environment + ["\(ChildSpawner.channelVariable)=\(options.channelDescriptor)"],
             channel: channel)
         request.workingDirectory = try workingDirectory?.duplicate()
         request.input = .init(options.standardInput)
         request.output = .init(options.standardOutput)
         request.error = .init(options.standardError)
+        request.channelNumber = options.channelDescriptor
+        request.keptDescriptors = options.keptDescriptors
+        request.attributes = attributes(options)
         return request
     }
 
-    /// The kernel's reason, in words that say what to look at.
-    func explain(_ errno: Errno) -> String {
-        switch errno {
-        case .permissionDenied where System.isDirectory(absolutePath): "it is a directory"
-        case .permissionDenied: "it is not executable, or a directory on its path can't be searched"
-        case .noSuchFileOrDirectory where System.exists(absolutePath):
+    private func attributes(_ options: ChildProcess.Options) -> SpawnAttributes {
+        var attributes = SpawnAttributes()
+        attributes.startsSession = options.startsSession
+        switch options.processGroup {
+        case .inherit: break
+        case .new: attributes.processGroup = 0
+        case .join(let group): attributes.processGroup = group
+        }
+        attributes.limits = options.resourceLimits.spawnLimits
+        attributes.nice = options.nice
+        attributes.groups = identity.groups
+        attributes.group = identity.group
+        attributes.user = identity.user
+        attributes.hasNoNewPrivileges = options.hasNoNewPrivileges
+        attributes.parentDeathSignal = options.parentDeathSignal?.rawValue
+        return attributes
+    }
+
+    // MARK: Failures
+
+    /// What failed, by the name of its option, and the reason in words that say what to look at.
+    func error(_ error: SpawnError) -> ForkError {
+        let reason =
+            switch error.step {
+            case .start: explain(error.errno)
+            case .execute: explain(error.errno)
+            case .session: "option startsSession: \(error.errno)"
+            case .processGroup: "option processGroup: \(error.errno)"
+            case .descriptors: "option keptDescriptors or channelDescriptor: \(error.errno)"
+            case .workingDirectory: "option workingDirectory: \(error.errno)"
+            case .limits: "option resourceLimits: \(error.errno)"
+            case .nice: "option nice: \(error.errno)"
+            case .groups: "option supplementaryGroups: \(error.errno)"
+            case .group: "option \(identity.hasGroupOfUser ? "user" : "group"): \(error.errno)"
+            case .user: "option user: \(error.errno)"
+            case .noNewPrivileges: "option hasNoNewPrivileges: \(error.errno)"
+            case .parentDeathSignal: "option parentDeathSignal: \(error.errno)"
+            }
+        return ForkError(.launchFailed, "Could not start '\(path)': \(reason)", errno: error.errno)
+    }
+
+    /// What kept this process from starting anything.
+    func error(_ errno: Errno) -> ForkError {
+        error(SpawnError(step: .start, errno: errno))
+    }
+
+    private func explain(_ errno: Errno) -> String {
+        let what = executable == path || executable.hasSuffix("/" + path) ? "it" : "'\(executable)'"
+        return switch errno {
+        case .permissionDenied where System.isDirectory(executable): "\(what) is a directory"
+        case .permissionDenied: "\(what) is not executable, or a directory on its path can't be searched"
+        case .noSuchFileOrDirectory where System.exists(executable):
             "the interpreter in its first line, or the loader that it was linked for, does not exist"
-        case .noSuchFileOrDirectory: "there is no such file"
-        case .execFormatError: "it is neither a program of this machine nor a script with a '#!' line"
+        case .noSuchFileOrDirectory: what == "it" ? "there is no such file" : "there is no \(what)"
+        case .execFormatError: "\(what) is neither a program of this machine nor a script with a '#!' line"
         case .tooManyOpenFiles: "this process has no descriptors left"
         case .tooManyOpenFilesInSystem: "the system has no descriptors left"
         case .resourceTemporarilyUnavailable: "the limit on processes or threads is reached"
+        case .textFileBusy: "\(what) is being written"
         case .argListTooLong: "its arguments and environment are too long"
         default: "\(errno)"
         }
+    }
+
+    // MARK: Parts
+
+    private static func currentDirectory(_ path: String) throws -> String {
+        do throws(Errno) {
+            return try System.currentDirectory()
+        } catch {
+            throw ForkError(
+                .launchFailed, "Could not start '\(path)': this program's own directory can't be told: \(error)",
+                errno: error)
+        }
+    }
+
+    /// An interpreter by its path, or by its name as a shell would find it.
+    private static func find(_ interpreter: String, _ prefix: String) throws -> String {
+        try refuseNUL(in: interpreter, "The path of the interpreter '\(interpreter)'")
+        if interpreter.contains("/") { return interpreter.hasPrefix("/") ? interpreter : prefix + interpreter }
+        let path = System.environment().first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/local/bin:/usr/bin:/bin"
+        for directory in path.split(separator: ":") where System.isExecutable("\(directory)/\(interpreter)") {
+            return "\(directory)/\(interpreter)"
+        }
+        throw ForkError(
+            .launchFailed, "Option interpreter: there is no '\(interpreter)' in PATH", errno: .noSuchFileOrDirectory)
     }
 
     private static func open(workingDirectory name: String, path: String) throws -> Descriptor {
@@ -91,7 +173,7 @@ struct Program: ~Copyable {
         }
     }
 
-    private static func refuseNUL(in text: String, _ what: String) throws {
+    static func refuseNUL(in text: String, _ what: String) throws {
         if text.utf8.contains(0) {
             throw ForkError(.invalidArgument, "\(what) has a NUL byte in it, which no program can be given")
         }

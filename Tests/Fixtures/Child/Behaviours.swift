@@ -106,7 +106,23 @@ func report() throws {
             "status": .object(status), "directory": .string(String(cString: directory)),
             "channelIsCloseOnExec": .bool(fcntl(3, F_GETFD) & FD_CLOEXEC != 0),
             "isForked": .bool(Process.isForked),
+            "pid": .integer(Int64(getpid())), "session": .integer(Int64(getsid(0))),
+            "group": .integer(Int64(getpgrp())),
+            "nice": .integer(Int64(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))),
+            "limits": .string(limits()),
         ] as JSON)
+}
+
+/// The kernel's table of this process's limits.
+func limits() -> String {
+    var text = ""
+    guard let file = fopen("/proc/self/limits", "r") else { return text }
+    var line = [CChar](repeating: 0, count: 512)
+    while fgets(&line, 512, file) != nil {
+        text += line.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+    fclose(file)
+    return text
 }
 
 /// Starts a grandchild that keeps this process's end of the channel open, tells its number, and ends.

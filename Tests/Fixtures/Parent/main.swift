@@ -17,6 +17,23 @@ func count(_ directory: String) -> Int {
     return count
 }
 
+/// How many threads of the package this process has; the concurrency runtime has some of its own.
+func threadCount() -> Int {
+    guard let listing = opendir("/proc/self/task") else { return -1 }
+    defer { closedir(listing) }
+    var count = 0
+    while let entry = readdir(listing) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        guard let file = fopen("/proc/self/task/\(name)/comm", "r") else { continue }
+        defer { fclose(file) }
+        var text = [CChar](repeating: 0, count: 64)
+        if fgets(&text, 64, file) != nil, text.starts(with: "fork-".utf8.map { CChar($0) }) { count += 1 }
+    }
+    return count
+}
+
 /// Whether there is a child, running or a zombie. Leaves it as it is.
 func hasChildren() -> Bool {
     var info = siginfo_t()
@@ -24,6 +41,15 @@ func hasChildren() -> Bool {
 }
 
 func echoPath() -> String { Process.executableDirectory + "/fixture-child" }
+
+/// Starts a child that hears of nothing, tied to this process's life, and waits to be killed.
+func tie() async throws {
+    var options = ChildProcess.Options()
+    options.parentDeathSignal = .kill
+    let child = try ChildProcess.fork(path: echoPath(), arguments: ["mute"], options: options)
+    say("\(child.pid)")
+    while true { pause() }
+}
 
 /// Starts a child that only serves, and waits to be killed.
 func orphan(_ mark: String) async throws {
@@ -38,7 +64,7 @@ func orphan(_ mark: String) async throws {
 @discardableResult
 func forkAndReport(_ what: String, _ options: ChildProcess.Options? = nil) -> Bool {
     var isStarted = false
-    let before = (count("/proc/self/fd"), count("/proc/self/task"))
+    let before = (count("/proc/self/fd"), threadCount())
     do {
         _ = try ChildProcess.fork(
             path: options == nil ? echoPath() : what, arguments: ["echo"], options: options ?? .init())
@@ -49,9 +75,9 @@ func forkAndReport(_ what: String, _ options: ChildProcess.Options? = nil) -> Bo
     } catch {
         say("\(what): \(error)")
     }
-    // A thread that was started for nothing takes a moment to end.
-    for _ in 0..<200 where count("/proc/self/task") != before.1 { usleep(10_000) }
-    say("descriptors \(count("/proc/self/fd") - before.0) threads \(count("/proc/self/task") - before.1)")
+    // A thread that was started for nothing takes a moment to end, and to close what its loop had.
+    for _ in 0..<200 where threadCount() != before.1 || count("/proc/self/fd") != before.0 { usleep(10_000) }
+    say("descriptors \(count("/proc/self/fd") - before.0) threads \(threadCount() - before.1)")
     say("children \(hasChildren() ? "some" : "none")")
     return isStarted
 }
@@ -62,11 +88,11 @@ func leaveNoResidue() async throws {
     try await useOne(0)
     // Its socket is closed a moment after its close event.
     usleep(500_000)
-    let before = (count("/proc/self/fd"), count("/proc/self/task"))
+    let before = (count("/proc/self/fd"), threadCount())
     for number in 1...200 { try await useOne(number) }
     // Whatever is still on its way out must be gone soon, and for good.
     for _ in 0..<2000 where count("/proc/self/fd") != before.0 || hasChildren() { usleep(10_000) }
-    say("descriptors \(count("/proc/self/fd") - before.0) threads \(count("/proc/self/task") - before.1)")
+    say("descriptors \(count("/proc/self/fd") - before.0) threads \(threadCount() - before.1)")
     say("children \(hasChildren() ? "some" : "none")")
 }
 
@@ -91,6 +117,40 @@ func failToStart() {
         (echoPath(), environment),
     ] {
         forkAndReport(path, options)
+    }
+}
+
+/// As a user who may not become another.
+func beForbidden() {
+    if getuid() == 0 {
+        _ = setgid(65534)
+        _ = setuid(65534)
+    }
+    let changes: [(inout ChildProcess.Options) -> Void] = [
+        { $0.supplementaryGroups = [1, 2] }, { $0.group = 0 }, { $0.user = 0 },
+    ]
+    for change in changes { tryToStart(change) }
+}
+
+/// As a user who may not raise a limit.
+func raiseLimit() {
+    var limit = rlimit(rlim_cur: 100, rlim_max: 100)
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    if getuid() == 0 {
+        _ = setgid(65534)
+        _ = setuid(65534)
+    }
+    tryToStart { $0.resourceLimits.openFiles = 200 }
+}
+
+func tryToStart(_ change: (inout ChildProcess.Options) -> Void) {
+    var options = ChildProcess.Options()
+    change(&options)
+    do {
+        _ = try ChildProcess.fork(path: "/bin/true", options: options)
+        say("started")
+    } catch {
+        say("\(error)")
     }
 }
 
@@ -145,13 +205,6 @@ func withSignalHandling(_ how: String) async throws {
     }
 }
 
-/// A sanitizer starts a thread of its own with a program's first one; it is not to be counted.
-func startAThread() {
-    var thread = pthread_t()
-    pthread_create(&thread, nil, { _ in nil }, nil)
-    pthread_join(thread, nil)
-}
-
 /// What a program without a parent gets.
 func useProcess() async {
     do { try await Process.send("hello") } catch { say("\(error)") }
@@ -161,14 +214,15 @@ func useProcess() async {
     say("forked \(Process.isForked) connected \(Process.isConnected)")
 }
 
-startAThread()
-
 switch CommandLine.arguments.dropFirst().first ?? "" {
 case "orphan": try await orphan(CommandLine.arguments[2])
+case "tie": try await tie()
 case "emfile": withoutDescriptors()
 case "eagain": withoutProcesses()
 case "residue": try await leaveNoResidue()
 case "failures": failToStart()
+case "forbidden": beForbidden()
+case "raise": raiseLimit()
 case "sigchld": try await withSignalHandling(CommandLine.arguments[2])
 case "unforked":
     Process.onMessage { _ in say("message") }

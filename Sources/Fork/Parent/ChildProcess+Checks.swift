@@ -1,0 +1,87 @@
+internal import Messaging
+internal import Reactor
+
+extension ChildProcess.Options {
+    var limits: ChannelLimits {
+        ChannelLimits(messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit)
+    }
+
+    /// Refuses what can't be meant, before anything is made.
+    func check() throws {
+        try check(maximumMessageSize, "maximumMessageSize", 1024...Int(Int32.max))
+        try check(Int(channelDescriptor), "channelDescriptor", 3...1023)
+        if let nice { try check(Int(nice), "nice", -20...19) }
+        if let parentDeathSignal { try check(Int(parentDeathSignal.rawValue), "parentDeathSignal", 1...64) }
+        try check(Int(killSignal.rawValue), "killSignal", 1...64)
+        if highWaterMark < 1 || queueLimit < highWaterMark {
+            throw ForkError(
+                .invalidArgument,
+                """
+                The option highWaterMark is \(highWaterMark) and queueLimit \(queueLimit); \
+                the first must be at least 1 and the second no smaller than the first
+                """)
+        }
+        if let timeout, timeout < .zero {
+            throw ForkError(.invalidArgument, "The option timeout is negative")
+        }
+        if startsSession, processGroup != .inherit {
+            throw ForkError(
+                .invalidArgument,
+                "The options startsSession and processGroup exclude each other: a session begins with a group of its own"
+            )
+        }
+        if case .join(let group) = processGroup, group < 1 {
+            throw ForkError(.invalidArgument, "The option processGroup names the group \(group); groups begin at 1")
+        }
+        try checkDescriptors()
+        try resourceLimits.check()
+    }
+
+    private func checkDescriptors() throws {
+        for descriptor in keptDescriptors {
+            if descriptor <= 2 || descriptor == channelDescriptor {
+                throw ForkError(
+                    .invalidArgument,
+                    """
+                    The option keptDescriptors names \(descriptor), which is a standard stream or the channel \
+                    in the child
+                    """)
+            }
+            if !System.isOpen(descriptor) {
+                throw ForkError(.invalidArgument, "The option keptDescriptors names \(descriptor), which is not open")
+            }
+        }
+    }
+
+    private func check(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws {
+        if !range.contains(value) {
+            throw ForkError(
+                .invalidArgument,
+                "The option \(name) is \(value); it must be \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+}
+
+extension ChildProcess.ResourceLimits {
+    fileprivate func check() throws {
+        for (limit, name) in [
+            (addressSpace, "addressSpace"), (cpuSeconds, "cpuSeconds"), (openFiles, "openFiles"),
+            (coreSize, "coreSize"), (fileSize, "fileSize"), (processes, "processes"),
+        ] {
+            if let limit, limit.soft > limit.hard {
+                throw ForkError(
+                    .invalidArgument, "The limit \(name) is \(limit.soft), more than its hard limit of \(limit.hard)")
+            }
+        }
+    }
+
+    var spawnLimits: [SpawnAttributes.Limit] {
+        let all: [(ChildProcess.Limit?, SpawnAttributes.Resource)] = [
+            (addressSpace, .addressSpace), (cpuSeconds, .cpuSeconds), (openFiles, .openFiles), (coreSize, .coreSize),
+            (fileSize, .fileSize), (processes, .processes),
+        ]
+        return all.compactMap { limit, resource in
+            limit.map { SpawnAttributes.Limit(resource: resource, soft: $0.soft, hard: $0.hard) }
+        }
+    }
+}

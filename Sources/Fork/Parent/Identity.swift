@@ -1,0 +1,45 @@
+internal import Reactor
+
+/// Who a child runs as, in numbers.
+struct Identity {
+    var user: UInt32?
+    var group: UInt32?
+    var groups: [UInt32]?
+    /// The group was not asked for, but comes with the user.
+    let hasGroupOfUser: Bool
+
+    init(_ options: ChildProcess.Options, path: String) throws {
+        let user = try options.user.map { try Self.user($0, path) }
+        self.user = user?.id
+        group = try options.group.map { try Self.group($0, "group", path) } ?? user?.group
+        hasGroupOfUser = options.group == nil
+        groups = try options.supplementaryGroups?.map { try Self.group($0, "supplementaryGroups", path) }
+        // A child that gives up root's rights must not keep its groups.
+        if groups == nil, user != nil || group != nil, System.isRoot { groups = [] }
+    }
+
+    private static func user(_ account: ChildProcess.Account, _ path: String) throws -> (id: UInt32, group: UInt32?) {
+        switch account {
+        case .id(let id): return (id, System.firstGroup(ofUser: id))
+        case .name(let name):
+            try Program.refuseNUL(in: name, "The user '\(name)'")
+            guard let found = System.user(named: name) else {
+                throw ForkError(.launchFailed, "Could not start '\(path)': option user: there is no user '\(name)'")
+            }
+            return (found.id, found.group)
+        }
+    }
+
+    private static func group(_ account: ChildProcess.Account, _ option: String, _ path: String) throws -> UInt32 {
+        switch account {
+        case .id(let id): return id
+        case .name(let name):
+            try Program.refuseNUL(in: name, "The group '\(name)'")
+            guard let found = System.group(named: name) else {
+                throw ForkError(
+                    .launchFailed, "Could not start '\(path)': option \(option): there is no group '\(name)'")
+            }
+            return found
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package import SystemPackage
+
+/// What to start, with everything resolved: no string holds a NUL, and descriptors are open.
+package struct SpawnRequest: ~Copyable {
+    package enum StandardStream: Sendable {
+        case inherit, null
+    }
+
+    package var path: String
+    /// With the program's name first.
+    package var arguments: [String]
+    /// As `NAME=value`.
+    package var environment: [String]
+    package var workingDirectory: Descriptor?
+    package var input = StandardStream.inherit
+    package var output = StandardStream.inherit
+    package var error = StandardStream.inherit
+    /// The child's end of the channel, and the number by which the child knows it; above 2.
+    package var channel: Descriptor
+    package var channelNumber: CInt = ChildSpawner.channelNumber
+    /// Further descriptors of this process that the child has under the same numbers.
+    package var keptDescriptors: [CInt] = []
+    package var attributes = SpawnAttributes()
+
+    package init(path: String, arguments: [String], environment: [String], channel: consuming Descriptor) {
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+        self.channel = channel
+    }
+}
+
+/// What a program is started as. Everything that is nil stays as it is in this process.
+package struct SpawnAttributes: Sendable {
+    package enum Resource: Sendable {
+        case addressSpace, cpuSeconds, openFiles, coreSize, fileSize, processes
+    }
+
+    package struct Limit: Sendable {
+        package var resource: Resource
+        package var soft: UInt64
+        package var hard: UInt64
+
+        package init(resource: Resource, soft: UInt64, hard: UInt64) {
+            self.resource = resource
+            self.soft = soft
+            self.hard = hard
+        }
+    }
+
+    package var startsSession = false
+    /// 0: a group of its own.
+    package var processGroup: Int32?
+    package var limits: [Limit] = []
+    package var nice: Int32?
+    package var groups: [UInt32]?
+    package var group: UInt32?
+    package var user: UInt32?
+    package var hasNoNewPrivileges = false
+    package var parentDeathSignal: Int32?
+
+    package init() {}
+}
+
+package struct SpawnedProcess: ~Copyable {
+    package let pid: Int32
+    /// A pidfd, made together with the process, so that it can't be another's.
+    private let handle: Descriptor
+
+    init(pid: Int32, handle: consuming Descriptor) {
+        self.pid = pid
+        self.handle = handle
+    }
+
+    package consuming func takeHandle() -> Descriptor {
+        handle
+    }
+}
+
+/// Why a program was not started: the step that failed, and what the kernel said.
+package struct SpawnError: Error, Equatable {
+    package enum Step: Sendable {
+        case start, session, processGroup, descriptors, workingDirectory, limits, nice, groups, group, user
+        case noNewPrivileges, parentDeathSignal, execute
+    }
+
+    package let step: Step
+    package let errno: Errno
+
+    package init(step: Step, errno: Errno) {
+        self.step = step
+        self.errno = errno
+    }
+}

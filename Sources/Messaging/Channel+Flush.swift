@@ -43,6 +43,7 @@ extension Channel {
     /// Writes all that is queued on the calling thread, and gives up when nothing could be written for as long as said.
     /// For the end of the process, when nobody drives the loop any more.
     package func flush(givingUpAfter patience: Duration) {
+        let patience = patience.bounded
         var deadline = SuspendingClock.now + patience
         var queued = Int.max
         while true {

@@ -64,7 +64,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> UInt64 {
-        change { $0.timers.add(at: .now + delay, body) }
+        change { $0.timers.add(at: .now + delay.bounded, body) }
     }
 
     func cancelTimer(_ id: UInt64) {

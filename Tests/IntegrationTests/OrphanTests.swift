@@ -4,18 +4,23 @@ import Testing
 
 @Suite("No orphans: clause 10")
 struct OrphanTests {
-    @Test("10: a child whose parent is killed hears a disconnect, and one that only serves ends by itself")
-    func parentKilled() async throws {
-        let mark = FileManager.default.temporaryDirectory.appendingPathComponent("fork-orphan-\(UUID())").path
-        defer { for suffix in ["", ".served"] { try? FileManager.default.removeItem(atPath: mark + suffix) } }
+    /// Starts the parent program, which tells the number of its child.
+    private func start(_ arguments: String...) async throws -> (Foundation.Process, child: Int32) {
         let parent = Foundation.Process()
         parent.executableURL = URL(fileURLWithPath: Fixture.parent)
-        parent.arguments = ["orphan", mark]
+        parent.arguments = arguments
         let pipe = Pipe()
         parent.standardOutput = pipe
         try parent.run()
         let line = String(decoding: await blocking { pipe.fileHandleForReading.availableData }, as: UTF8.self)
-        let child = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+        return (parent, try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines))))
+    }
+
+    @Test("10: a child whose parent is killed hears a disconnect, and one that only serves ends by itself")
+    func parentKilled() async throws {
+        let mark = FileManager.default.temporaryDirectory.appendingPathComponent("fork-orphan-\(UUID())").path
+        defer { for suffix in ["", ".served"] { try? FileManager.default.removeItem(atPath: mark + suffix) } }
+        let (parent, child) = try await start("orphan", mark)
         #expect(Probe.isRunning(child))
 
         kill(parent.processIdentifier, SIGKILL)
@@ -27,14 +32,7 @@ struct OrphanTests {
 
     @Test("option parentDeathSignal: the kernel ends a child that hears of nothing, with its parent")
     func parentDeathSignal() async throws {
-        let parent = Foundation.Process()
-        parent.executableURL = URL(fileURLWithPath: Fixture.parent)
-        parent.arguments = ["tie"]
-        let pipe = Pipe()
-        parent.standardOutput = pipe
-        try parent.run()
-        let line = String(decoding: await blocking { pipe.fileHandleForReading.availableData }, as: UTF8.self)
-        let child = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+        let (parent, child) = try await start("tie")
         #expect(Probe.isRunning(child))
         kill(parent.processIdentifier, SIGKILL)
         await blocking { parent.waitUntilExit() }

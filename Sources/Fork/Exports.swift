@@ -3,5 +3,6 @@
 @_exported public import struct JSONCodec.JSONError
 @_exported public import class Reactor.EventLoop
 @_exported public import enum Reactor.ExitStatus
+@_exported public import struct Reactor.ResourceUsage
 @_exported public import struct Reactor.Signal
 @_exported public import struct SystemPackage.Errno

@@ -22,6 +22,33 @@ extension ExitStatus: CustomStringConvertible {
     }
 }
 
+/// What a process has used, its own children that it waited for included.
+public struct ResourceUsage: Sendable, Hashable {
+    /// Processor time in the program itself.
+    public let userTime: Duration
+    /// Processor time that the kernel spent for it.
+    public let systemTime: Duration
+    /// The most memory that it had resident at a time, in bytes.
+    public let peakMemory: Int
+
+    package init(userTime: Duration, systemTime: Duration, peakMemory: Int) {
+        self.userTime = userTime
+        self.systemTime = systemTime
+        self.peakMemory = peakMemory
+    }
+}
+
+/// How a process ended, and what it has used where that is known.
+package struct EndedProcess: Sendable {
+    package var status: ExitStatus
+    package var usage: ResourceUsage?
+
+    package init(status: ExitStatus, usage: ResourceUsage? = nil) {
+        self.status = status
+        self.usage = usage
+    }
+}
+
 /// A signal, by its number.
 public struct Signal: RawRepresentable, Sendable, Hashable {
     public let rawValue: Int32

@@ -193,14 +193,33 @@
             _ = try check { clinux_pidfd_send_signal(process, signal) }
         }
 
-        /// How the process ended, or nil while it runs. Its zombie is gone afterwards.
-        package static func reap(_ process: CInt) throws(Errno) -> ExitStatus? {
-            var result = clinux_exit()
-            _ = try check { clinux_reap(process, &result) }
+        /// How the process ended and what it used, or nil while it runs. Its zombie is gone afterwards.
+        package static func reap(_ process: CInt) throws(Errno) -> EndedProcess? {
+            let result = try ending(of: process, peek: false)
             guard result.ended else { return nil }
-            return result.signaled
-                ? .signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core)
-                : .exited(code: result.value)
+            let status =
+                result.signaled
+                ? ExitStatus.signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core)
+                : ExitStatus.exited(code: result.value)
+            let usage = ResourceUsage(
+                userTime: .microseconds(result.user_microseconds),
+                systemTime: .microseconds(result.system_microseconds), peakMemory: Int(result.peak_memory))
+            return EndedProcess(status: status, usage: usage)
+        }
+
+        /// Whether the process has ended, reaped or not.
+        package static func hasEnded(_ process: CInt) -> Bool {
+            do throws(Errno) {
+                return try ending(of: process, peek: true).ended
+            } catch {
+                return true
+            }
+        }
+
+        private static func ending(of process: CInt, peek: Bool) throws(Errno) -> clinux_exit {
+            var result = clinux_exit()
+            _ = try check { clinux_reap(process, peek, &result) }
+            return result
         }
     }
 #endif

@@ -36,7 +36,7 @@ struct ChildSpawnerTests {
         let watch = try loop.watch(process) { _ in ended.append(true) }
         let text = try await output.wait(forCount: 1)[0]
         try await ended.wait(forCount: 1)
-        let status = try System.reap(process)
+        let status = try System.reap(process)?.status
         loop.unwatch(watch)
         System.close(ours)
         System.close(process)

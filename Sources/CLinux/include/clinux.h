@@ -56,10 +56,13 @@ struct clinux_exit {
     bool signaled;    ///< `value` is a signal, otherwise an exit code
     bool dumped_core;
     int value;
+    int64_t user_microseconds;
+    int64_t system_microseconds;
+    int64_t peak_memory; ///< in bytes
 };
 
-/// Reaps the process behind a pidfd if it has ended; never waits.
-int clinux_reap(int pidfd, struct clinux_exit *result);
+/// Reaps the process behind a pidfd if it has ended; never waits. With `peek` it is left for another call.
+int clinux_reap(int pidfd, bool peek, struct clinux_exit *result);
 
 /// What can fail on the way to a new program; tells which option to blame.
 enum clinux_step {

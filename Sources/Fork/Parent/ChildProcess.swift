@@ -25,8 +25,10 @@ public final class ChildProcess: Sendable {
         var watch: EventLoop.Watch?
         /// Ends a child whose time is over.
         var timer: EventLoop.TimerID?
-        var exitStatus: ExitStatus?
-        var waiters: [CheckedContinuation<ExitStatus, Never>] = []
+        var ended: EndedProcess?
+        /// Who waits for the end. A waiter whose time is over is taken out by its timer.
+        var waiters: [UInt64: CheckedContinuation<ExitStatus?, Never>] = [:]
+        var lastWaiter: UInt64 = 0
     }
 
     init(_ spawned: consuming SpawnedProcess, channel: Channel) {
@@ -51,7 +53,7 @@ public final class ChildProcess: Sendable {
         let timer = channel.loop.schedule(after: timeout) { [weak self] in _ = self?.kill(signal) }
         let isLate = process.withLock { process in
             process.timer = timer
-            return process.exitStatus != nil
+            return process.ended != nil
         }
         if isLate { channel.loop.cancel(timer) }
     }
@@ -69,34 +71,34 @@ public final class ChildProcess: Sendable {
     // MARK: The end of the process
 
     private func mayHaveEnded() {
-        let status = process.withLock { process -> ExitStatus? in
+        let ended = process.withLock { process -> EndedProcess? in
             guard let handle = process.handle?.rawValue else { return nil }
             do throws(Errno) {
                 return try System.reap(handle)
             } catch {
                 // ECHILD: something else in this program has waited for it.
-                return .unknown
+                return EndedProcess(status: .unknown)
             }
         }
-        if let status { ended(status) }
+        if let ended { self.ended(ended) }
     }
 
-    private func ended(_ status: ExitStatus) {
+    private func ended(_ ended: EndedProcess) {
         let (watch, timer, waiters) = process.withLock { process in
-            process.exitStatus = status
+            process.ended = ended
             defer {
                 process.watch = nil
                 process.timer = nil
-                process.waiters = []
+                process.waiters = [:]
             }
             return (process.watch, process.timer, process.waiters)
         }
         if let watch { channel.loop.unwatch(watch) }
         if let timer { channel.loop.cancel(timer) }
         process.withLock { $0.handle = nil }
-        for waiter in waiters { waiter.resume(returning: status) }
+        for waiter in waiters.values { waiter.resume(returning: ended.status) }
         channel.peerProcessEnded()
-        hub.exited(status)
+        hub.exited(ended.status)
     }
 
     // MARK: State
@@ -105,31 +107,43 @@ public final class ChildProcess: Sendable {
     public var isConnected: Bool { channel.closing == nil }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.
-    public var exitStatus: ExitStatus? { process.withLock { $0.exitStatus } }
+    public var exitStatus: ExitStatus? { process.withLock { $0.ended?.status } }
+
+    /// What the child has used, once it has ended; nil while it runs, and where its status is unknown.
+    public var resourceUsage: ResourceUsage? { process.withLock { $0.ended?.usage } }
 
     /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to be
     /// handled.
     public var exit: ExitStatus {
-        get async {
-            await withCheckedContinuation { continuation in
-                let status = process.withLock { process -> ExitStatus? in
-                    if process.exitStatus == nil { process.waiters.append(continuation) }
-                    return process.exitStatus
-                }
-                if let status { continuation.resume(returning: status) }
+        get async { await exit(within: nil) ?? .unknown }
+    }
+
+    /// Waits for the end, for at most the time; nil where that is over first, and only then.
+    func exit(within time: Duration?) async -> ExitStatus? {
+        await withCheckedContinuation { continuation in
+            let (status, id) = process.withLock { process -> (ExitStatus?, UInt64) in
+                process.lastWaiter += 1
+                if process.ended == nil { process.waiters[process.lastWaiter] = continuation }
+                return (process.ended?.status, process.lastWaiter)
+            }
+            if let status { return continuation.resume(returning: status) }
+            guard let time else { return }
+            _ = channel.loop.schedule(after: time) { [weak self] in
+                self?.process.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
             }
         }
     }
 
     // MARK: Ending it
 
-    /// Sends a signal to the child. Never reaches another process that was given the same number later.
+    /// Sends a signal to the child. Never reaches another process that was given the same number later. The signal 0 is
+    /// sent to nobody, and only asks.
     ///
-    /// - Returns: whether the child was there to get it.
+    /// - Returns: whether the child was there to get it; false once it has ended, also where it has not been reaped yet.
     @discardableResult
     public func kill(_ signal: Signal = .terminate) -> Bool {
         process.withLock { process in
-            guard let handle = process.handle?.rawValue else { return false }
+            guard let handle = process.handle?.rawValue, !System.hasEnded(handle) else { return false }
             do throws(Errno) {
                 try System.signalProcess(handle, signal.rawValue)
                 return true

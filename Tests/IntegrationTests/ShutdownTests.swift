@@ -1,0 +1,106 @@
+import Fork
+import Foundation
+import Reactor
+import Testing
+
+@Suite("Ending a child")
+struct ShutdownTests {
+    @Test("a child that serves ends by the disconnect, after it has answered everything")
+    func byDisconnect() async throws {
+        let child = try Fixture.fork("echo")
+        let recorder = Recorder(child)
+        for number in 0..<100 { _ = try child.sendNow(number) }
+        #expect(try await within { await child.shutdown(within: .seconds(40)) } == .disconnect)
+        #expect(child.exitStatus == .exited(code: 0))
+        try await closed(child)
+        #expect(recorder.messages.count == 100)
+        #expect(await child.shutdown() == .alreadyEnded)
+    }
+
+    @Test("a child that hears of nothing needs SIGTERM")
+    func byTermination() async throws {
+        let child = try Fixture.fork("mute")
+        #expect(try await within { await child.shutdown(within: .milliseconds(100)) } == .terminate)
+        #expect(child.exitStatus == .signaled(.terminate, coreDumped: false))
+    }
+
+    @Test("a child that is stopped needs SIGKILL, and gets it")
+    func byKill() async throws {
+        let child = try Fixture.fork("mute")
+        child.kill(.stop)
+        #expect(try await within { await child.shutdown(within: .milliseconds(100)) } == .kill)
+        #expect(child.exitStatus == .signaled(.kill, coreDumped: false))
+    }
+
+    @Test("no time at all, and a negative time, end the child at once")
+    func withoutTime() async throws {
+        for time in [Duration.zero, .seconds(-1)] {
+            let child = try Fixture.fork("mute")
+            child.kill(.stop)
+            #expect(try await within { await child.shutdown(within: time) } == .kill)
+        }
+    }
+
+    struct Failure: Error {}
+
+    @Test("withFork returns what its body returns, or throws what it throws, and the child has ended then")
+    func scoped() async throws {
+        let child = try await ChildProcess.withFork(path: Fixture.child, arguments: ["echo"]) { child in
+            try await child.send(1)
+            return child
+        }
+        #expect(child.exitStatus == .exited(code: 0))
+
+        let thrown = Locked<ChildProcess?>(nil)
+        await #expect(throws: Failure.self) {
+            try await ChildProcess.withFork(path: Fixture.child, arguments: ["echo"]) { child in
+                thrown.withLock { $0 = child }
+                throw Failure()
+            }
+        }
+        #expect(thrown.withLock { $0 }?.exitStatus == .exited(code: 0))
+        await #expect(throws: ForkError.self) { try await ChildProcess.withFork(path: "/nowhere") { _ in } }
+    }
+
+    @Test("withFork shuts its child down when its task is cancelled")
+    func cancelledScope() async throws {
+        let started = AsyncStream<ChildProcess>.makeStream()
+        let task = Task {
+            try await ChildProcess.withFork(
+                path: Fixture.child, arguments: ["mute"], shutdownWithin: .milliseconds(100)
+            ) { child in
+                started.continuation.yield(child)
+                try await Task.sleep(for: .seconds(600))
+            }
+        }
+        var iterator = started.stream.makeAsyncIterator()
+        let child = await iterator.next()
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await within { try await task.value } }
+        #expect(child?.exitStatus == .signaled(.terminate, coreDumped: false))
+    }
+
+    @Test("kill says whether the child was there: signal 0 asks, and a zombie is not there")
+    func probing() async throws {
+        let probe = Signal(rawValue: 0)
+        let child = try Fixture.fork("mute")
+        #expect(child.kill(probe))
+        #expect(child.exitStatus == nil)
+        #expect(child.kill(.kill))
+        try await eventually("the child's end") { !child.kill(probe) }
+        #expect(try await within { await child.exit } == .signaled(.kill, coreDumped: false))
+        #expect(!child.kill(probe) && !child.kill())
+        #expect(!child.kill(Signal(rawValue: 999)))
+    }
+
+    @Test("a child that has ended tells what it has used")
+    func resourceUsage() async throws {
+        let child = try Fixture.fork("burst", "1000", "return")
+        #expect(child.resourceUsage == nil)
+        _ = Recorder(child)
+        try await closed(child)
+        let usage = try #require(child.resourceUsage)
+        #expect(usage.userTime + usage.systemTime > .zero)
+        #expect(usage.peakMemory > 1 << 20 && usage.peakMemory < 1 << 40)
+    }
+}

@@ -98,6 +98,23 @@ struct BoundsTests {
         #expect(try await within { await child.exit } == .exited(code: 0))
     }
 
+    @Test("an idle child sleeps: no thread of it runs while nothing happens, after a burst of messages too")
+    func idle() async throws {
+        let child = try Fixture.fork("echo")
+        var answers = child.messages.makeAsyncIterator()
+        for number in 0..<1000 {
+            try await child.send(number)
+            _ = await answers.next()
+        }
+        // The loop may look for more for a moment; then it must be asleep.
+        try await Task.sleep(for: .milliseconds(100))
+        let before = try Probe.contextSwitches(child.pid)
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(try Probe.contextSwitches(child.pid) == before)
+        #expect(before.count == 1, "a child that serves has one thread")
+        child.kill(.kill)
+    }
+
     @Test("7: one message may be as long as the limit says, and none longer; both sides refuse before they send")
     func messageLimit() async throws {
         var options = ChildProcess.Options()

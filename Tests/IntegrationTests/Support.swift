@@ -176,6 +176,16 @@ enum Probe {
         return status.split(separator: ")").last?.split(separator: " ").first != "Z"
     }
 
+    /// How often each thread of a process has been switched to or from.
+    static func contextSwitches(_ pid: Int32) throws -> [String: [String]] {
+        var switches: [String: [String]] = [:]
+        for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task") {
+            let status = try String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
+            switches[thread] = status.split(separator: "\n").filter { $0.contains("ctxt_switches") }.map(String.init)
+        }
+        return switches
+    }
+
     /// The memory that this process has resident, in bytes.
     static var residentMemory: Int {
         let statm = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""

@@ -42,7 +42,9 @@
             _ = try withUnsafeMutableBytes(of: &pair) { bytes throws(Errno) in
                 try check { clinux_socketpair(bytes.bindMemory(to: CInt.self).baseAddress) }
             }
-            return SocketPair(ours: Descriptor(owning: pair.0), theirs: Descriptor(owning: pair.1))
+            let ours = Descriptor(owning: pair.0)
+            let theirs = Descriptor(owning: pair.1)
+            return SocketPair(ours: try ours.aboveStandardStreams(), theirs: try theirs.aboveStandardStreams())
         }
 
         /// Writes what the socket takes at once; never waits, never raises SIGPIPE.
@@ -132,7 +134,7 @@
         }
 
         package static func openProcess(_ pid: Int32) throws(Errno) -> Descriptor {
-            Descriptor(owning: try check { clinux_pidfd_open(pid) })
+            try Descriptor(owning: check { clinux_pidfd_open(pid) }).aboveStandardStreams()
         }
 
         package static func signalProcess(_ process: CInt, _ signal: CInt) throws(Errno) {

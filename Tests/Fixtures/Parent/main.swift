@@ -145,6 +145,23 @@ func withSignalHandling(_ how: String) async throws {
     }
 }
 
+/// With standard input and error closed: what is opened then gets their numbers.
+func withClosedStreams() async throws {
+    let output = dup(1)
+    for number in 0...2 { close(Int32(number)) }
+    let child = try ChildProcess.fork(path: echoPath(), arguments: ["echo"])
+    print("This goes nowhere")
+    fflush(nil)
+    _ = readLine()
+    var messages = child.messages.makeAsyncIterator()
+    try await child.send([1])
+    let answer = await messages.next()
+    child.disconnect()
+    let status = await child.exit
+    dup2(output, 1)
+    say("\(answer.map { "\($0)" } ?? "nothing") \(status)")
+}
+
 /// A sanitizer starts a thread of its own with a program's first one; it is not to be counted.
 func startAThread() {
     var thread = pthread_t()
@@ -167,6 +184,7 @@ switch CommandLine.arguments.dropFirst().first ?? "" {
 case "orphan": try await orphan(CommandLine.arguments[2])
 case "emfile": withoutDescriptors()
 case "eagain": withoutProcesses()
+case "closed-streams": try await withClosedStreams()
 case "residue": try await leaveNoResidue()
 case "failures": failToStart()
 case "sigchld": try await withSignalHandling(CommandLine.arguments[2])

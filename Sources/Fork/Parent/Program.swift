@@ -28,7 +28,8 @@ struct Program: ~Copyable {
     func request(channel: consuming Descriptor, _ options: ChildProcess.Options) throws(Errno) -> SpawnRequest {
         var request = SpawnRequest(
             path: absolutePath, arguments: [path] + arguments,
-            environment: environment + ["\(ChildSpawner.channelVariable)=\(ChildSpawner.channelNumber)"],
+            environment: environment.filter { !$0.hasPrefix(ChildSpawner.channelVariable + "=") }
+                + ["\(ChildSpawner.channelVariable)=\(ChildSpawner.channelNumber)"],
             channel: channel)
         request.workingDirectory = try workingDirectory?.duplicate()
         request.input = .init(options.standardInput)

@@ -68,8 +68,14 @@ ssize_t clinux_send(int descriptor, const struct iovec *parts, int count) {
     return sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity) {
-    return recv(descriptor, buffer, capacity, MSG_DONTWAIT);
+ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors) {
+    struct iovec part = {.iov_base = buffer, .iov_len = capacity};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t count = recvmsg(descriptor, &message, MSG_DONTWAIT);
+    if (count != -1 && (message.msg_flags & MSG_CTRUNC) != 0) {
+        *dropped_descriptors = true;
+    }
+    return count;
 }
 
 bool clinux_is_unix_stream(int descriptor) {

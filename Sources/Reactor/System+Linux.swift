@@ -52,10 +52,12 @@
             try check { clinux_send(descriptor, parts.baseAddress, CInt(parts.count)) }
         }
 
-        /// Reads what is there; 0 is the end of the stream. Never waits.
-        package static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
-        {
-            try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count) }
+        /// Reads what is there; 0 is the end of the stream. Never waits. Descriptors that came with it are closed, and
+        /// `droppedDescriptors` tells of them.
+        package static func receive(
+            _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, droppedDescriptors: inout Bool
+        ) throws(Errno) -> Int {
+            try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count, &droppedDescriptors) }
         }
 
         /// Ends our direction of the stream; the peer reads the end after all that was written.

@@ -30,8 +30,9 @@ int clinux_socketpair(int descriptors[2]);
 /// Sends without SIGPIPE and without waiting, whatever the flags of the descriptor are.
 ssize_t clinux_send(int descriptor, const struct iovec *parts, int count);
 
-/// Receives without waiting, whatever the flags of the descriptor are.
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity);
+/// Receives without waiting, whatever the flags of the descriptor are. Descriptors that came with it have been closed;
+/// then, and only then, `*dropped_descriptors` is written: true.
+ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors);
 
 /// Whether the descriptor is a Unix stream socket.
 bool clinux_is_unix_stream(int descriptor);

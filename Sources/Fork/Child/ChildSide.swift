@@ -44,6 +44,7 @@ final class ChildSide: Sendable {
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), adoptsPeerLimit: true)
             let side = ChildSide(channel: channel)
+            side.hub.belong(to: side)
             try channel.start(delegate: side)
             atexit { ChildSide.flushAtExit() }
             return side
@@ -79,7 +80,7 @@ final class ChildSide: Sendable {
 }
 
 extension ChildSide: ChannelDelegate {
-    func channelReceived(_ message: InboundMessage) {
+    func channelReceived(_ message: InboundMessage) -> Bool {
         hub.received(Message(inbound: message))
     }
 

@@ -36,6 +36,7 @@ public final class ChildProcess: Sendable {
 
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
+        hub.belong(to: self)
         try channel.start(delegate: self)
         let isWatched = try process.withLock { process throws(Errno) -> Bool in
             guard let handle = process.handle?.rawValue else { return false }
@@ -137,7 +138,7 @@ public final class ChildProcess: Sendable {
 }
 
 extension ChildProcess: ChannelDelegate {
-    package func channelReceived(_ message: InboundMessage) {
+    package func channelReceived(_ message: InboundMessage) -> Bool {
         hub.received(Message(inbound: message))
     }
 

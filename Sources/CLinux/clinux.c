@@ -98,7 +98,16 @@ int clinux_core_count(void) {
 }
 
 int clinux_open_directory(const char *path) {
-    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory == -1) {
+        return -1;
+    }
+    // That alone asks for no right to the directory itself; to enter it later would fail as if the program were at fault.
+    int searched = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int saved = errno;
+    close(directory);
+    errno = saved;
+    return searched;
 }
 
 void clinux_name_thread(const char *name) {

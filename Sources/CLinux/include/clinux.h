@@ -43,7 +43,7 @@ char **clinux_environment(void);
 /// How many cores this process may use; at least 1.
 int clinux_core_count(void);
 
-/// Opens a directory to start a program in; the right to search it is enough.
+/// Opens a directory to start a program in; the right to search it is needed, and enough.
 int clinux_open_directory(const char *path);
 
 /// Names the calling thread; the kernel keeps the first fifteen bytes.

@@ -145,7 +145,20 @@ func withSignalHandling(_ how: String) async throws {
     }
 }
 
-/// With standard input and error closed: what is opened then gets their numbers.
+/// In a directory that this process may see but not enter.
+func withoutEntry() {
+    let directory = "/tmp/fork-test-\(getpid())"
+    mkdir(directory, 0o600)
+    defer { rmdir(directory) }
+    chown(directory, 65534, 65534)
+    if getuid() == 0 { _ = seteuid(65534) }
+    var options = ChildProcess.Options()
+    options.workingDirectory = directory
+    forkAndReport("/bin/true", options)
+    if getuid() == 0 { _ = seteuid(0) }
+}
+
+/// With the standard streams closed: what is opened then gets their numbers.
 func withClosedStreams() async throws {
     let output = dup(1)
     for number in 0...2 { close(Int32(number)) }
@@ -184,6 +197,7 @@ switch CommandLine.arguments.dropFirst().first ?? "" {
 case "orphan": try await orphan(CommandLine.arguments[2])
 case "emfile": withoutDescriptors()
 case "eagain": withoutProcesses()
+case "no-entry": withoutEntry()
 case "closed-streams": try await withClosedStreams()
 case "residue": try await leaveNoResidue()
 case "failures": failToStart()

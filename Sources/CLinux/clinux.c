@@ -68,8 +68,14 @@ ssize_t clinux_send(int descriptor, const struct iovec *parts, int count) {
     return sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity) {
-    return recv(descriptor, buffer, capacity, MSG_DONTWAIT);
+ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors) {
+    struct iovec part = {.iov_base = buffer, .iov_len = capacity};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t count = recvmsg(descriptor, &message, MSG_DONTWAIT);
+    if (count != -1 && (message.msg_flags & MSG_CTRUNC) != 0) {
+        *dropped_descriptors = true;
+    }
+    return count;
 }
 
 bool clinux_is_unix_stream(int descriptor) {
@@ -92,7 +98,16 @@ int clinux_core_count(void) {
 }
 
 int clinux_open_directory(const char *path) {
-    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory == -1) {
+        return -1;
+    }
+    // That alone asks for no right to the directory itself; to enter it later would fail as if the program were at fault.
+    int searched = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int saved = errno;
+    close(directory);
+    errno = saved;
+    return searched;
 }
 
 void clinux_name_thread(const char *name) {

@@ -43,12 +43,13 @@ extension Channel {
     /// Gives the channel up before anything has used it. From any thread.
     package func discard() {
         failWriting(.byThisSide)
-        let watch = outbound.withLock { outbound in
-            defer { outbound.watch = nil }
-            return outbound.watch
+        // On the loop, which may be reading from the socket.
+        loop.execute {
+            self.inbound.isExhausted = true
+            self.inbound.isDelivered = true
+            self.inbound.keptDelegate = nil
+            self.closeIfDone()
         }
-        if let watch { loop.unwatch(watch) }
-        outbound.withLock { $0.closeSocket() }
     }
 
     /// Closes the socket once nothing more is to be read or written. On the loop.

@@ -13,7 +13,7 @@ extension Channel {
                 if let result = waitOrResult(id, continuation) {
                     continuation.resume(with: result)
                 } else {
-                    try? loop.ensureDriven()
+                    driveOrGiveUp(id)
                 }
             }
         } onCancel: {
@@ -21,6 +21,18 @@ extension Channel {
                 outbound.queue.cancelWait(id) ? outbound.continuations.removeValue(forKey: id) : nil
             }
             waiter?.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Without a thread for the loop nobody would ever end the wait.
+    private func driveOrGiveUp(_ id: UInt64) {
+        do throws(Errno) {
+            try loop.ensureDriven()
+        } catch {
+            let waiter = outbound.withLock { outbound in
+                outbound.queue.cancelWait(id) ? outbound.continuations.removeValue(forKey: id) : nil
+            }
+            waiter?.resume(throwing: ChannelError.system(error))
         }
     }
 
@@ -43,16 +55,16 @@ extension Channel {
     /// Writes all that is queued on the calling thread, and gives up when nothing could be written for as long as said.
     /// For the end of the process, when nobody drives the loop any more.
     package func flush(givingUpAfter patience: Duration) {
-        let patience = patience.bounded
-        var deadline = SuspendingClock.now + patience
+        // No deadline: one that is very far off could not be represented.
+        var start = SuspendingClock.now
         var queued = Int.max
         while true {
             let remaining = outbound.withLock { $0.queue.queuedCount }
             if remaining == 0 { return }
             if remaining < queued {
                 queued = remaining
-                deadline = SuspendingClock.now + patience
-            } else if SuspendingClock.now > deadline {
+                start = SuspendingClock.now
+            } else if start.duration(to: .now) > patience {
                 return
             }
             // A short wait each time: another thread may be at it, or may have been told of the free room.

@@ -7,8 +7,8 @@ internal import Wire
 extension Channel {
     /// A turn reads at most this often from one channel, so that a peer that floods does not keep the others waiting.
     private static let readsPerTurn = 8
-    /// What is read at a peer's end where nobody consumes messages. More than any socket buffer holds; a process that
-    /// shares the peer's end could go on for ever.
+    /// What is read after the peer's process has ended. More than any socket buffer holds; another process that shares
+    /// its end could go on for ever.
     private static let keptAtEnd = 16 << 20
 
     // MARK: Consumers
@@ -16,6 +16,7 @@ extension Channel {
     /// Whether anybody takes messages. While nobody does, the kernel keeps them.
     package func setConsumer(present: Bool) {
         inbound.hasConsumer = present
+        inbound.keptDelegate = present && !inbound.isDelivered ? inbound.delegate : nil
         pump()
     }
 
@@ -49,8 +50,9 @@ extension Channel {
     /// Delivers what has been read and reads more, until the socket is empty, the consumers are saturated, or the turn
     /// has done its share.
     func pump() {
-        // A call by the delegate: reading on here would overtake, and overwrite, what is being decoded.
-        if inbound.isPumping { return }
+        // A call by the delegate: reading on here would overtake, and overwrite, what is being decoded. Or the turn has
+        // done its share, and what is new is seen by the call that is planned.
+        if inbound.isPumping || inbound.isPumpPlanned { return }
         inbound.isPumping = true
         defer { inbound.isPumping = false }
         repeat { deliver() } while exhaust() && inbound.canDeliver
@@ -59,19 +61,31 @@ extension Channel {
     private func deliver() {
         var reads = 0
         while inbound.canDeliver {
-            if inbound.hasLeftover {
+            if let message = inbound.refused.take() {
+                give(message)
+            } else if inbound.hasLeftover {
                 decodeLeftover()
+            } else if inbound.hasStrayDescriptors {
+                violated(.handlesDoNotMatch(announced: 0, received: 1))
             } else if inbound.isExhausted {
                 deliverEnd()
             } else if !inbound.isReadable {
                 return
             } else if reads == Self.readsPerTurn {
-                loop.execute { self.pump() }
+                planPump()
                 return
             } else {
                 reads += 1
                 loop.withReadBuffer { read(into: $0) }
             }
+        }
+    }
+
+    private func planPump() {
+        inbound.isPumpPlanned = true
+        loop.execute {
+            self.inbound.isPumpPlanned = false
+            self.pump()
         }
     }
 
@@ -84,11 +98,12 @@ extension Channel {
     /// What could be read now; nil where that was nothing.
     private func receive(into buffer: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
         do throws(Errno) {
-            let count = try System.receive(descriptor, into: buffer)
+            let count = inbound.countSinceEnd > Self.keptAtEnd ? 0 : try inbound.receive(from: descriptor, into: buffer)
             if count == 0 {
                 endReading()
                 return nil
             }
+            if inbound.isPeerProcessEnded { inbound.countSinceEnd += count }
             // A short read has emptied the socket, and an edge tells of what comes after it; but the edge of the peer's
             // end may have been told already.
             inbound.isReadable = count == buffer.count || inbound.isPeerClosed || inbound.isPeerProcessEnded
@@ -121,10 +136,6 @@ extension Channel {
     private func exhaust() -> Bool {
         guard !inbound.hasConsumer, inbound.isPeerClosed || inbound.isPeerProcessEnded else { return false }
         while !inbound.isExhausted, inbound.isReadable {
-            if inbound.leftover.count - inbound.leftoverStart > Self.keptAtEnd {
-                endReading()
-                break
-            }
             loop.withReadBuffer { buffer in
                 if let bytes = receive(into: buffer) { inbound.keep(bytes) }
             }
@@ -170,16 +181,23 @@ extension Channel {
             inbound.delegate?.channelFailed(.aborted(frame.withBytes { Abort(body: $0) }))
         case .bytes:
             let bytes = frame.bytes()
-            inbound.delegate?.channelReceived(InboundMessage(content: .bytes(bytes), byteCount: bytes.count))
+            give(InboundMessage(content: .bytes(bytes), byteCount: bytes.count))
         case .message:
             do throws(JSONError) {
                 let message = try frame.withBytes { bytes throws(JSONError) in
                     InboundMessage(content: .json(try JSONDocument(parsing: bytes)), byteCount: bytes.count)
                 }
-                inbound.delegate?.channelReceived(message)
+                give(message)
             } catch {
                 inbound.delegate?.channelFailed(.badPayload(error))
             }
+        }
+    }
+
+    private func give(_ message: InboundMessage) {
+        if inbound.delegate?.channelReceived(message) == false {
+            inbound.refused = message
+            inbound.hasConsumer = false
         }
     }
 
@@ -209,5 +227,6 @@ extension Channel {
         inbound.leftover = []
         inbound.leftoverStart = 0
         inbound.delegate?.channelDelivered()
+        inbound.keptDelegate = nil
     }
 }

@@ -2,9 +2,14 @@ internal import Reactor
 internal import SystemPackage
 
 extension Channel {
-    /// Writes what is queued, as far as the socket takes it and no other thread is at it.
+    /// How many batches one call writes. Others may queue as fast as the peer reads, and nobody writes for them for ever.
+    private static let batchesPerCall = 16
+
+    /// Writes what is queued, as far as the socket takes it and no other thread is at it; the loop goes on where that is
+    /// much.
     func write() {
-        while var batch = outbound.withLock({ $0.queue.takeBatch() }) {
+        for _ in 0..<Self.batchesPerCall {
+            guard var batch = outbound.withLock({ $0.queue.takeBatch() }) else { return }
             do throws(Errno) {
                 let count = try batch.send(to: descriptor)
                 if count < batch.count { arm() }
@@ -18,6 +23,8 @@ extension Channel {
                 return
             }
         }
+        loop.execute { self.write() }
+        try? loop.ensureDriven()
     }
 
     /// Asks the loop to say when the socket takes bytes again. Before the batch is given back, while the descriptor is

@@ -17,7 +17,8 @@ package struct InboundMessage: Sendable {
 
 /// Who owns a channel and hears of it, always on its loop.
 package protocol ChannelDelegate: AnyObject, Sendable {
-    func channelReceived(_ message: InboundMessage)
+    /// False where nobody is there to take it, which only the delegate knows at once: it is kept for the next consumer.
+    func channelReceived(_ message: InboundMessage) -> Bool
     func channelFailed(_ error: ChannelError)
     /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept here,
     /// as `hasUnread` says. The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.
@@ -62,8 +63,8 @@ package final class Channel: Sendable {
         }
     }
 
-    /// Begins to watch the socket. The delegate is kept until the socket is closed; after that, whoever wants to hear of
-    /// messages that were read before has to keep it.
+    /// Begins to watch the socket. The delegate is kept until the socket is closed, and after that while there is a
+    /// consumer for messages that were read before.
     package func start(delegate: any ChannelDelegate) throws(Errno) {
         inbound.delegate = delegate
         let handler: @Sendable (Readiness) -> Void = { [self, delegate] readiness in

@@ -7,6 +7,9 @@ final class Inbound: @unchecked Sendable {
     // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop.
     var decoder: FrameDecoder
     weak var delegate: (any ChannelDelegate)?
+    /// The same while somebody consumes messages and some may still come: whoever has attached a handler need not keep
+    /// what it is attached to.
+    var keptDelegate: (any ChannelDelegate)?
     /// Read from the socket, but not decoded, because the consumers were saturated or nobody was there.
     var leftover: [UInt8] = []
     var leftoverStart = 0
@@ -26,6 +29,15 @@ final class Inbound: @unchecked Sendable {
     var isDelivered = false
     /// `pump` is under way; what a delegate does meanwhile is seen by it.
     var isPumping = false
+    /// `pump` goes on in the next turn, and only then: with each edge the shares of all later turns would grow by one.
+    var isPumpPlanned = false
+    /// Descriptors came, which no message of this version has. The kernel ends a read there, so that the next edge may
+    /// never come; what was read with them is delivered, and then the channel is given up.
+    var hasStrayDescriptors = false
+    /// A message that nobody took, because the last consumer had just gone; the first for the next one.
+    var refused: InboundMessage?
+    /// How much has been read since the process at the other end ended.
+    var countSinceEnd = 0
 
     init(messageLimit: Int) {
         decoder = FrameDecoder(messageLimit: messageLimit)
@@ -42,7 +54,7 @@ final class Inbound: @unchecked Sendable {
             var count = 0
             while count < wanted {
                 let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count..<wanted])
-                guard let read = try? System.receive(descriptor, into: rest), read > 0 else { break }
+                guard let read = try? receive(from: descriptor, into: rest), read > 0 else { break }
                 count += read
                 if count == FrameHeader.size {
                     guard let body = FrameDecoder.helloBodyCount(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
@@ -54,6 +66,10 @@ final class Inbound: @unchecked Sendable {
             if count == wanted { hello = try? takeHello() }
         }
         return hello
+    }
+
+    func receive(from descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        try System.receive(descriptor, into: buffer, droppedDescriptors: &hasStrayDescriptors)
     }
 
     private func takeHello() throws -> Hello? {
@@ -68,7 +84,8 @@ final class Inbound: @unchecked Sendable {
 
     /// Whether there is anything in what was kept that somebody could want to hear of: all but a hello.
     var hasUnread: Bool {
-        leftover.withUnsafeBytes { bytes in
+        if refused != nil { return true }
+        return leftover.withUnsafeBytes { bytes in
             let kept = UnsafeRawBufferPointer(rebasing: bytes[leftoverStart...])
             if kept.isEmpty { return false }
             return FrameDecoder.helloBodyCount(kept).map { FrameHeader.size + $0 } != kept.count

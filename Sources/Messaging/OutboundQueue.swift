@@ -141,7 +141,8 @@ struct OutboundQueue {
         self.isBlocked = isBlocked && !becameWritable
         becameWritable = false
         var finished: [UInt64] = []
-        while let waiter = waiters.first, waiter.position <= writtenPosition {
+        // After an abort bytes are written that nobody waits for, in place of some that were.
+        while loss == nil, let waiter = waiters.first, waiter.position <= writtenPosition {
             finished.append(waiters.removeFirst().id)
         }
         return (nextAction(), finished)
@@ -197,7 +198,8 @@ struct OutboundQueue {
     /// Waits, under an id, until all that has been accepted is written.
     mutating func wait(_ id: UInt64) -> WaitAction {
         if let loss { return .failed(loss) }
-        if writtenPosition == acceptedPosition { return .finished }
+        // More has been written than was accepted where there was an abort.
+        if writtenPosition >= acceptedPosition { return .finished }
         waiters.append((id, acceptedPosition))
         return .wait
     }
@@ -223,7 +225,7 @@ struct OutboundQueue {
 
     /// Throws away what is queued. Returns the waiters that wait in vain.
     mutating func fail(_ closing: Closing) -> [UInt64] {
-        if queuedCount > 0 { loss = closing }
+        if writtenPosition < acceptedPosition { loss = loss ?? closing }
         // Why it closed first is the better reason.
         phase = .ended(self.closing ?? closing)
         chunks.removeAll()

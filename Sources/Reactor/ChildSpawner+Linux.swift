@@ -21,7 +21,16 @@
             guard result.failure == 0 else {
                 throw SpawnError(step: .init(result.spawned.step), errno: Errno(rawValue: result.failure))
             }
-            return SpawnedProcess(pid: result.spawned.pid, handle: Descriptor(owning: result.spawned.pidfd))
+            return SpawnedProcess(pid: result.spawned.pid, handle: aboveStandardStreams(result.spawned.pidfd))
+        }
+
+        /// See `Descriptor.aboveStandardStreams`; where there is no other number left, this one has to do.
+        private static func aboveStandardStreams(_ number: CInt) -> Descriptor {
+            if number <= 2, let other = try? System.duplicate(number, atLeast: 3) {
+                System.close(number)
+                return Descriptor(owning: other)
+            }
+            return Descriptor(owning: number)
         }
 
         /// The number of this program's channel as its parent gave it, or nil where there was none.
@@ -95,7 +104,7 @@
 
         private let path: String
         private let arguments: [String]
-        private let environment: [String]
+        private let environment: [[UInt8]]
         let attributes: SpawnAttributes
         private let descriptors: [clinux_descriptor]
         private let open: [CInt]
@@ -106,7 +115,7 @@
         private let workingDirectoryNumber: CInt
 
         init(
-            path: String, arguments: [String], environment: [String], attributes: SpawnAttributes,
+            path: String, arguments: [String], environment: [[UInt8]], attributes: SpawnAttributes,
             descriptors: [clinux_descriptor], open: [CInt], kept: [CInt], channel: consuming Descriptor,
             null: consuming Descriptor?, workingDirectory: consuming Descriptor?
         ) {
@@ -140,7 +149,7 @@
                 clinux_limit(resource: clinux_resource_number($0.resource.number), soft: $0.soft, hard: $0.hard)
             }
             let groups = attributes.groups ?? []
-            let failure = withCStrings(arguments) { arguments in
+            let failure = withCStrings(arguments.map { Array($0.utf8) }) { arguments in
                 withCStrings(environment) { environment in
                     path.withCString { path in
                         withBuffers(limits, groups) { limits, groups in
@@ -191,11 +200,16 @@
         }
 
         private func withCStrings<Result>(
-            _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+            _ strings: [[UInt8]], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
         ) -> Result {
-            var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+            var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { string in
+                let copy = UnsafeMutablePointer<CChar>.allocate(capacity: string.count + 1)
+                for (index, byte) in string.enumerated() { copy[index] = CChar(bitPattern: byte) }
+                copy[string.count] = 0
+                return copy
+            }
             pointers.append(nil)
-            defer { for pointer in pointers { free(pointer) } }
+            defer { for pointer in pointers { pointer?.deallocate() } }
             // Not empty: the last element has just been added.
             return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
         }

@@ -20,6 +20,13 @@ package struct Descriptor: ~Copyable, Sendable {
         return rawValue
     }
 
+    /// The same, with a number above those of the standard streams. Where these are closed the next descriptor gets their
+    /// number: the program would print into it, or put another stream in its place.
+    package consuming func aboveStandardStreams() throws(Errno) -> Descriptor {
+        if rawValue > 2 { return self }
+        return try duplicate(atLeast: 3)
+    }
+
     /// A duplicate whose number is `minimum` or higher, marked close-on-exec.
     package borrowing func duplicate(atLeast minimum: CInt = 0) throws(Errno) -> Descriptor {
         Descriptor(owning: try System.duplicate(rawValue, atLeast: minimum))

@@ -13,8 +13,9 @@
         private static let wakeUpToken = UInt64.max
 
         init() throws(Errno) {
-            epoll = Descriptor(owning: try Self.check(epoll_create1(CInt(EPOLL_CLOEXEC))))
-            wakeUp = Descriptor(owning: try Self.check(eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))))
+            epoll = try Descriptor(owning: Self.check(epoll_create1(CInt(EPOLL_CLOEXEC)))).aboveStandardStreams()
+            wakeUp = try Descriptor(owning: Self.check(eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))))
+                .aboveStandardStreams()
             try control(EPOLL_CTL_ADD, wakeUp.rawValue, EPOLLIN.rawValue | EPOLLET.rawValue, Self.wakeUpToken)
         }
 

@@ -142,14 +142,15 @@ final class LoopCore: @unchecked Sendable {
         return true
     }
 
-    /// Ends the background thread after its turn.
+    /// Ends the background thread once it has run what was handed over.
     func stop() {
         change { $0.driver.stop() }
     }
 
     private func driveInBackground() {
         drivingThread.store(Thread.current, ordering: .relaxed)
-        while shared.withLock({ $0.driver.backgroundStays }) { turn() }
+        // What was handed over before the loop's end is still run: somebody may wait for it.
+        while shared.withLock({ $0.driver.backgroundStays || $0.driver.isStopping && !$0.jobs.isEmpty }) { turn() }
         drivingThread.store(0, ordering: .relaxed)
         let gate = shared.withLock { $0.driver.backgroundLeaves() }
         gate?.open()

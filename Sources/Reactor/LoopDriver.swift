@@ -49,6 +49,11 @@ struct LoopDriver {
         if case .background = state { true } else { false }
     }
 
+    /// Nobody refers to the loop any more, and its thread ends.
+    var isStopping: Bool {
+        if case .stopping = state { true } else { false }
+    }
+
     /// Whether the driver must look at the state before it waits.
     var wantsChange: Bool {
         switch state {

@@ -9,8 +9,8 @@ package struct SpawnRequest: ~Copyable {
     package var path: String
     /// With the program's name first.
     package var arguments: [String]
-    /// As `NAME=value`.
-    package var environment: [String]
+    /// As `NAME=value`, which need not be UTF-8.
+    package var environment: [[UInt8]]
     package var workingDirectory: Descriptor?
     package var input = StandardStream.inherit
     package var output = StandardStream.inherit
@@ -22,7 +22,7 @@ package struct SpawnRequest: ~Copyable {
     package var keptDescriptors: [CInt] = []
     package var attributes = SpawnAttributes()
 
-    package init(path: String, arguments: [String], environment: [String], channel: consuming Descriptor) {
+    package init(path: String, arguments: [String], environment: [[UInt8]], channel: consuming Descriptor) {
         self.path = path
         self.arguments = arguments
         self.environment = environment

@@ -42,7 +42,9 @@
             _ = try withUnsafeMutableBytes(of: &pair) { bytes throws(Errno) in
                 try check { clinux_socketpair(bytes.bindMemory(to: CInt.self).baseAddress) }
             }
-            return SocketPair(ours: Descriptor(owning: pair.0), theirs: Descriptor(owning: pair.1))
+            let ours = Descriptor(owning: pair.0)
+            let theirs = Descriptor(owning: pair.1)
+            return SocketPair(ours: try ours.aboveStandardStreams(), theirs: try theirs.aboveStandardStreams())
         }
 
         /// Writes what the socket takes at once; never waits, never raises SIGPIPE.
@@ -50,10 +52,12 @@
             try check { clinux_send(descriptor, parts.baseAddress, CInt(parts.count)) }
         }
 
-        /// Reads what is there; 0 is the end of the stream. Never waits.
-        package static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
-        {
-            try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count) }
+        /// Reads what is there; 0 is the end of the stream. Never waits. Descriptors that came with it are closed, and
+        /// `droppedDescriptors` tells of them.
+        package static func receive(
+            _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, droppedDescriptors: inout Bool
+        ) throws(Errno) -> Int {
+            try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count, &droppedDescriptors) }
         }
 
         /// Ends our direction of the stream; the peer reads the end after all that was written.
@@ -120,12 +124,12 @@
             Int(clinux_core_count())
         }
 
-        /// This process's variables as `NAME=value`, in the environment's order.
-        package static func environment() -> [String] {
-            var entries: [String] = []
+        /// This process's variables as `NAME=value`, in the environment's order; they need not be UTF-8.
+        package static func environment() -> [[UInt8]] {
+            var entries: [[UInt8]] = []
             guard var next = clinux_environment() else { return [] }
             while let entry = next.pointee {
-                entries.append(String(cString: entry))
+                entries.append(UnsafeRawBufferPointer(start: entry, count: strlen(entry)).map { $0 })
                 next += 1
             }
             return entries

@@ -125,4 +125,12 @@ struct LaunchTests {
         #expect(lines.first?.contains("limit on processes") == true)
         #expect(lines.dropFirst() == ["descriptors 0 threads 0", "children none"])
     }
+
+    @Test("a working directory that can't be entered is named, and the program is not blamed")
+    func directoryWithoutEntry() async throws {
+        let lines = try await Fixture.runParent("no-entry")
+        #expect(lines.first?.contains("errno 13") == true)
+        #expect(lines.first?.contains("its working directory") == true)
+        #expect(lines.dropFirst() == ["descriptors 0 threads 0", "children none"])
+    }
 }

@@ -62,6 +62,21 @@ struct LeakTests {
         #expect(environment?["FORK_TEST_CHANGED"] == "a=b")
     }
 
+    @Test("9: variables that are not UTF-8 are inherited as they are")
+    func environmentBytes() async throws {
+        let bytes: [CChar] = [-1, -2, 0x41, 0]
+        setenv("FORK_TEST_BYTES", bytes, 1)
+        var options = ChildProcess.Options()
+        options.interpreter = .init("/bin/sh")
+        options.environment = .inheritUpdating(["FORK_TEST_OTHER": "x"])
+        let script = FileManager.default.temporaryDirectory.appendingPathComponent("fork-bytes-\(UUID()).sh").path
+        defer { try? FileManager.default.removeItem(atPath: script) }
+        try "[ \"$(printf %s \"$FORK_TEST_BYTES\" | od -An -tx1 | tr -d ' ')\" = fffe41 ]".write(
+            toFile: script, atomically: true, encoding: .utf8)
+        let child = try ChildProcess.fork(path: script, options: options)
+        #expect(try await within { await child.exit } == .exited(code: 0))
+    }
+
     @Test(
         "9: arguments and working directory arrive as they were given; a relative path starts at the parent's directory"
     )

@@ -260,8 +260,8 @@ struct ChannelEndTests {
     func discard() async throws {
         let (one, two) = try End.facingSocket(consumes: false)
         one.channel.discard()
-        #expect(one.channel.isClosed)
         _ = try await two.readToEnd()
+        #expect(one.channel.isClosed)
         #expect(failure { try one.channel.send("late") } == "closed byThisSide")
     }
 
@@ -321,5 +321,26 @@ struct ChannelEndTests {
                 #expect(ThisProcess.descriptors == before)
             }
         }
+    }
+
+    @Test("flushing after the peer has broken the protocol does not wait")
+    func flushAfterViolation() async throws {
+        let (one, two) = try End.facingSocket()
+        two.writeAll(frame(.message, "no hello".utf8))
+        #expect(try await one.allEvents().last == .delivered)
+        try await within { try await one.channel.flush() }
+    }
+
+    @Test("descriptors that nobody announced are an error, after the messages that came with them")
+    func strayDescriptors() async throws {
+        let (one, two) = try End.facingSocket(consumes: false)
+        try two.writeHello()
+        two.writeAll(frame(.message, "1".utf8))
+        two.writeWithDescriptor(frame(.message, "2".utf8))
+        two.writeAll(frame(.message, "3".utf8))
+        one.consume(true)
+        let error = WireError.handlesDoNotMatch(announced: 0, received: 1)
+        #expect(
+            try await one.allEvents() == [.json(1), .json(2), .failed("protocolViolation \(error)"), .delivered])
     }
 }

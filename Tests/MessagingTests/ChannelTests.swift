@@ -320,6 +320,41 @@ struct ChannelTests {
         _ = try await socket.read(2_000_016)
         #expect(try await flushed.wait(forCount: 1) == [true])
     }
+
+    /// What a peer that floods has got in each turn.
+    private final class Shares: Sendable {
+        let perTurn = Journal<Int>()
+        private let count = Atomic<Int>(0)
+
+        func tookOne() { count.add(1, ordering: .relaxed) }
+
+        func measure(on loop: EventLoop) {
+            perTurn.append(count.exchange(0, ordering: .relaxed))
+            if perTurn.entries.count < 100 { loop.execute { self.measure(on: loop) } }
+        }
+    }
+
+    @Test("a peer that writes as fast as it is read gets the same share of every turn")
+    func fairShare() async throws {
+        let block = frame(.bytes, [UInt8](repeating: 0, count: 8184))
+        let shares = Shares()
+        let peer = Locked<PlainSocket?>(nil)
+        let (one, two) = try End.facingSocket { _, _ in
+            // So there is always more, and each write is an edge.
+            peer.withLock { $0 }?.write(block)
+            shares.tookOne()
+        }
+        defer { two.close() }
+        peer.withLock { $0 = two }
+        try two.writeHello()
+        while two.write(block) == block.count {}
+        one.onLoop { shares.measure(on: $0.loop) }
+        let counts = try await shares.perTurn.wait(forCount: 100)
+        // Eight reads of 64 KiB are 64 messages; the end of one turn's share and the next share can be counted together,
+        // and the first count is of all that came before it.
+        #expect(counts.dropFirst().max()! <= 128)
+        #expect(counts.contains { $0 > 0 })
+    }
 }
 
 extension Event {

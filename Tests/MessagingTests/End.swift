@@ -101,11 +101,12 @@ final class End: ChannelDelegate {
 
     // MARK: ChannelDelegate
 
-    func channelReceived(_ message: InboundMessage) {
+    func channelReceived(_ message: InboundMessage) -> Bool {
         switch message.content {
         case .json(let document): hear(.json(document.json))
         case .bytes(let bytes): hear(.bytes(bytes))
         }
+        return true
     }
 
     func channelFailed(_ error: ChannelError) { hear(.failed(error.name)) }

@@ -370,6 +370,31 @@ struct OutboundQueueTests {
         #expect(queue.wrote() == .init(action: .endStream))
     }
 
+    @Test("what an abort writes finishes no wait for what it has thrown away")
+    func abortIsNotWhatWasWaitedFor() throws {
+        let queue = Queue()
+        try queue.accept("ab")
+        #expect(queue.wait(1) == .wait)
+        #expect(queue.abort("goodbye") == .write)
+        #expect(queue.take() == ["goodbye"])
+        #expect(queue.wrote() == .init(action: .endStream))
+        #expect(queue.fail(.protocolViolation) == [1])
+        #expect(queue.wait(2) == .failed(.protocolViolation))
+    }
+
+    @Test("there is nothing to wait for after an abort that has thrown nothing away")
+    func waitAfterAbort() throws {
+        let queue = Queue()
+        try queue.accept("ab")
+        _ = queue.take()
+        _ = queue.wrote()
+        #expect(queue.abort("goodbye") == .write)
+        _ = queue.take()
+        #expect(queue.wrote(3) == .init(action: .none))
+        #expect(queue.fail(.protocolViolation) == [])
+        #expect(queue.wait(1) == .finished)
+    }
+
     @Test("an abort with nothing queued has lost nothing")
     func abortEmpty() {
         let queue = Queue()

@@ -95,3 +95,32 @@ extension PlainSocket {
         return max(0, recv(rawValue, &buffer, buffer.count, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)))
     }
 }
+
+extension PlainSocket {
+    /// Writes bytes with a descriptor riding along.
+    func writeWithDescriptor(_ bytes: [UInt8]) {
+        var bytes = bytes
+        var control = [UInt8](repeating: 0, count: 24)
+        control.withUnsafeMutableBytes { control in
+            // A header of length, level and kind, and one number.
+            control.storeBytes(of: 20, as: Int.self)
+            control.storeBytes(of: SOL_SOCKET, toByteOffset: 8, as: CInt.self)
+            control.storeBytes(of: 1, toByteOffset: 12, as: CInt.self)
+            control.storeBytes(of: rawValue, toByteOffset: 16, as: CInt.self)
+        }
+        let count = bytes.withUnsafeMutableBytes { bytes in
+            control.withUnsafeMutableBytes { control in
+                var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                return withUnsafeMutablePointer(to: &part) { part in
+                    var message = msghdr()
+                    message.msg_iov = part
+                    message.msg_iovlen = 1
+                    message.msg_control = control.baseAddress
+                    message.msg_controllen = control.count
+                    return sendmsg(rawValue, &message, CInt(MSG_DONTWAIT))
+                }
+            }
+        }
+        #expect(count == bytes.count)
+    }
+}

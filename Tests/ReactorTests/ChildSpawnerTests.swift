@@ -15,7 +15,9 @@ struct ChildSpawnerTests {
     private static func request(
         _ path: String, _ arguments: [String] = [], environment: [String] = [], channel: consuming Descriptor
     ) -> SpawnRequest {
-        SpawnRequest(path: path, arguments: [path] + arguments, environment: environment, channel: channel)
+        SpawnRequest(
+            path: path, arguments: [path] + arguments, environment: environment.map { Array($0.utf8) }, channel: channel
+        )
     }
 
     /// Runs a shell script whose descriptor 3 is the channel, and waits for its end.

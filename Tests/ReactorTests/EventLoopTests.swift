@@ -56,6 +56,13 @@ struct EventLoopTests {
         }
     }
 
+    @Test("what was handed over runs even where the loop is let go at once")
+    func lastWords() async throws {
+        let journal = Journal<Int>()
+        for number in 0..<200 { try EventLoop(name: "short-lived").execute { journal.append(number) } }
+        try await journal.wait(forCount: 200)
+    }
+
     @Test("a loop that was made by its public initializer starts with its first use")
     func publicLoop() async throws {
         let loop = try EventLoop(name: "a-name-of-the-user")

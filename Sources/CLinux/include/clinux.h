@@ -30,8 +30,9 @@ int clinux_socketpair(int descriptors[2]);
 /// Sends without SIGPIPE and without waiting, whatever the flags of the descriptor are.
 ssize_t clinux_send(int descriptor, const struct iovec *parts, int count);
 
-/// Receives without waiting, whatever the flags of the descriptor are.
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity);
+/// Receives without waiting, whatever the flags of the descriptor are. Descriptors that came with it have been closed;
+/// then, and only then, `*dropped_descriptors` is written: true.
+ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors);
 
 /// Whether the descriptor is a Unix stream socket.
 bool clinux_is_unix_stream(int descriptor);
@@ -42,7 +43,7 @@ char **clinux_environment(void);
 /// How many cores this process may use; at least 1.
 int clinux_core_count(void);
 
-/// Opens a directory to start a program in; the right to search it is enough.
+/// Opens a directory to start a program in; the right to search it is needed, and enough.
 int clinux_open_directory(const char *path);
 
 /// Names the calling thread; the kernel keeps the first fifteen bytes.

@@ -16,6 +16,7 @@ final class ChildSide: Sendable {
     let channel: Channel
     let hub: EventHub
     private let closed = Gate()
+    private let pid = getpid()
 
     private init(channel: Channel) {
         self.channel = channel
@@ -44,6 +45,7 @@ final class ChildSide: Sendable {
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), adoptsPeerLimit: true)
             let side = ChildSide(channel: channel)
+            side.hub.belong(to: side)
             try channel.start(delegate: side)
             atexit { ChildSide.flushAtExit() }
             return side
@@ -53,8 +55,10 @@ final class ChildSide: Sendable {
     }
 
     private static func flushAtExit() {
+        // A copy of this process that somebody made with the system's fork must not send the same once more.
+        guard let side = try? current.get(), side.pid == getpid() else { return }
         let patience = exitFlushTimeout.withLock { $0 }
-        try? current.get().channel.flush(givingUpAfter: patience)
+        side.channel.flush(givingUpAfter: patience)
     }
 
     func serve() {
@@ -79,7 +83,7 @@ final class ChildSide: Sendable {
 }
 
 extension ChildSide: ChannelDelegate {
-    func channelReceived(_ message: InboundMessage) {
+    func channelReceived(_ message: InboundMessage) -> Bool {
         hub.received(Message(inbound: message))
     }
 

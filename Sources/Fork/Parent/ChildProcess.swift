@@ -40,6 +40,7 @@ public final class ChildProcess: Sendable {
 
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
+        hub.belong(to: self)
         try channel.start(delegate: self)
         try process.withLock { process throws(Errno) in
             guard let handle = process.handle?.rawValue else { return }
@@ -163,7 +164,7 @@ public final class ChildProcess: Sendable {
 }
 
 extension ChildProcess: ChannelDelegate {
-    package func channelReceived(_ message: InboundMessage) {
+    package func channelReceived(_ message: InboundMessage) -> Bool {
         hub.received(Message(inbound: message))
     }
 

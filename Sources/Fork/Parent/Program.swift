@@ -7,7 +7,7 @@ struct Program: ~Copyable {
     /// What is executed: the program, or its interpreter.
     private let executable: String
     private let arguments: [String]
-    private let environment: [String]
+    private let environment: [[UInt8]]
     private let identity: Identity
     private let workingDirectory: Descriptor?
 
@@ -36,7 +36,8 @@ struct Program: ~Copyable {
     func request(channel: consuming Descriptor, _ options: ChildProcess.Options) throws(Errno) -> SpawnRequest {
         var request = SpawnRequest(
             path: executable, arguments: arguments,
-            environment: environment + ["\(ChildSpawner.channelVariable)=\(options.channelDescriptor)"],
+            environment: environment.filter { !Self.isVariable($0, ChildSpawner.channelVariable) }
+                + [Array("\(ChildSpawner.channelVariable)=\(options.channelDescriptor)".utf8)],
             channel: channel)
         request.workingDirectory = try workingDirectory?.duplicate()
         request.input = .init(options.standardInput)
@@ -128,7 +129,8 @@ struct Program: ~Copyable {
     private static func find(_ interpreter: String, _ prefix: String) throws -> String {
         try refuseNUL(in: interpreter, "The path of the interpreter '\(interpreter)'")
         if interpreter.contains("/") { return interpreter.hasPrefix("/") ? interpreter : prefix + interpreter }
-        let path = System.environment().first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/local/bin:/usr/bin:/bin"
+        let variable = System.environment().first { isVariable($0, "PATH") }
+        let path = variable.map { String(decoding: $0.dropFirst(5), as: UTF8.self) } ?? "/usr/local/bin:/usr/bin:/bin"
         for directory in path.split(separator: ":") where System.isExecutable("\(directory)/\(interpreter)") {
             return "\(directory)/\(interpreter)"
         }
@@ -147,26 +149,28 @@ struct Program: ~Copyable {
         }
     }
 
-    private static func environment(_ environment: ChildProcess.Environment, path: String) throws -> [String] {
+    private static func environment(_ environment: ChildProcess.Environment, path: String) throws -> [[UInt8]] {
         switch environment {
         case .inherit:
             return System.environment()
         case .inheritUpdating(let changes):
             for (name, value) in changes { try check(name, value ?? "", path) }
-            let kept = System.environment().filter { entry in
-                !changes.keys.contains(String(entry.prefix { $0 != "=" }))
-            }
-            return kept + changes.compactMap { name, value in value.map { "\(name)=\($0)" } }
+            let kept = System.environment().filter { entry in !changes.keys.contains { isVariable(entry, $0) } }
+            return kept + changes.compactMap { name, value in value.map { Array("\(name)=\($0)".utf8) } }
         case .custom(let variables):
             for (name, value) in variables { try check(name, value, path) }
-            return variables.map { "\($0)=\($1)" }
+            return variables.map { Array("\($0)=\($1)".utf8) }
         }
+    }
+
+    private static func isVariable(_ entry: [UInt8], _ name: String) -> Bool {
+        entry.starts(with: name.utf8) && entry.dropFirst(name.utf8.count).first == UInt8(ascii: "=")
     }
 
     private static func check(_ name: String, _ value: String, _ path: String) throws {
         try refuseNUL(in: name, "The variable '\(name)' for '\(path)'")
         try refuseNUL(in: value, "The value of the variable '\(name)' for '\(path)'")
-        if name.isEmpty || name.contains("=") {
+        if name.isEmpty || name.utf8.contains(UInt8(ascii: "=")) {
             throw ForkError(
                 .invalidArgument,
                 "'\(name)' can't be the name of a variable for '\(path)': it is empty or has a '=' in it")

@@ -125,7 +125,7 @@ final class EventBuffer<Element: Sendable>: Sendable {
     }
 
     private func sawEnd() {
-        if let subscription = subscription.withLock({ $0 }) { source.hub.caughtUp(subscription, source) }
+        if let subscription = subscription.withLock({ $0 }) { source.hub.caughtUp(subscription) }
     }
 }
 

@@ -5,9 +5,10 @@ internal import Reactor
 ///
 /// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls.
 final class EventHub: @unchecked Sendable {
-    // All variables are touched only on the loop.
+    // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
     private let loop: EventLoop
     private let channel: Channel
+    private weak var source: (any EventSource)?
     private var entries: [Entry] = []
     private var lifecycle: Lifecycle
     /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
@@ -39,12 +40,20 @@ final class EventHub: @unchecked Sendable {
         var isSaturated = false
         /// It takes its events later than they are told, and has not seen the last one.
         var lagsBehind = false
+
+        /// It has passed the close event. Where it was cancelled while saturated, that has to be undone first.
+        var isFinished: Bool { passedTerminals == 3 && !isSaturated }
     }
 
     init(loop: EventLoop, channel: Channel, hasProcess: Bool) {
         self.loop = loop
         self.channel = channel
         lifecycle = Lifecycle(hasProcess: hasProcess)
+    }
+
+    /// Says whose events these are. Before anything else.
+    func belong(to source: any EventSource) {
+        self.source = source
     }
 
     // MARK: From any thread
@@ -56,13 +65,19 @@ final class EventHub: @unchecked Sendable {
     ) -> Subscription {
         let subscription = Subscription { [weak self] subscription in
             guard let self else { return }
-            loop.execute { self.detach(subscription) }
+            onLoop { $0.detach(subscription) }
         }
-        loop.execute {
-            self.attach(
-                Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind))
+        onLoop {
+            $0.attach(Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind))
         }
         return subscription
+    }
+
+    /// The source is kept until it has been done: what is waiting for a consumer reaches it only by way of the source.
+    private func onLoop(_ body: @escaping @Sendable (EventHub) -> Void) {
+        loop.execute { [self, source] in
+            withExtendedLifetime(source) { body(self) }
+        }
     }
 
     /// Attaches a handler of one kind of event; what it throws becomes an error event.
@@ -81,15 +96,15 @@ final class EventHub: @unchecked Sendable {
 
     /// A sink that was saturated can take messages again.
     func resume(_ subscription: Subscription) {
-        loop.execute { self.setSaturated(false, subscription) }
+        onLoop { $0.setSaturated(false, subscription) }
     }
 
     /// The consumer of a sink that lags behind has seen the end.
-    func caughtUp(_ subscription: Subscription, _ source: any EventSource) {
-        loop.execute {
-            guard let index = self.entries.firstIndex(where: { $0.subscription === subscription }) else { return }
-            self.entries[index].lagsBehind = false
-            source.consumersProgressed()
+    func caughtUp(_ subscription: Subscription) {
+        onLoop { hub in
+            guard let index = hub.entries.firstIndex(where: { $0.subscription === subscription }) else { return }
+            hub.entries[index].lagsBehind = false
+            hub.source?.consumersProgressed()
         }
     }
 
@@ -111,7 +126,8 @@ final class EventHub: @unchecked Sendable {
         !entries.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
-    func received(_ message: Message) {
+    /// False where nobody is there to take it.
+    func received(_ message: Message) -> Bool {
         tell(.message, .message(message))
     }
 
@@ -156,13 +172,15 @@ final class EventHub: @unchecked Sendable {
             for error in errors { _ = entry.sink(.error(error)) }
         }
         // Later, so that handlers attached in one go all hear the first message.
-        loop.execute { self.update() }
+        onLoop { $0.update() }
     }
 
     private func detach(_ subscription: Subscription) {
         setSaturated(false, subscription)
         entries.removeAll { $0.subscription === subscription }
         update()
+        // A consumer that has gone is not waited for.
+        source?.consumersProgressed()
     }
 
     /// Consumers have come or gone.
@@ -199,6 +217,16 @@ final class EventHub: @unchecked Sendable {
                 if entry.interest.contains(event.interest), !entry.subscription.isCancelled { _ = entry.sink(event) }
             }
         }
+        dropFinished()
+    }
+
+    /// Lets those go who have been told that nothing more will happen: most handlers refer to the child that refers to
+    /// them.
+    private func dropFinished() {
+        let finished = entries.filter { $0.isFinished }
+        if !finished.isEmpty { entries.removeAll { $0.isFinished } }
+        // Let go only now: what they hold may end with them, and its end come back here.
+        withExtendedLifetime(finished) {}
     }
 }
 

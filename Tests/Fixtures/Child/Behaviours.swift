@@ -136,6 +136,35 @@ func holdChannel() {
     exit(3)
 }
 
+/// Leaves a grandchild behind that writes messages to the channel without end, tells its number, and ends.
+func leaveFlood() {
+    _ = fcntl(3, F_SETFD, 0)
+    var pid: pid_t = 0
+    let argv: [UnsafeMutablePointer<CChar>?] = [strdup("child"), strdup("flood-channel"), nil]
+    _ = try? Process.send("before")
+    guard posix_spawn(&pid, "/proc/self/exe", nil, nil, argv, environ) == 0 else { exit(1) }
+    _ = try? Process.send(["grandchild": JSON.integer(Int64(pid))] as JSON)
+    exit(0)
+}
+
+/// Writes many small messages at a time to a channel that it only inherited.
+func floodChannel() {
+    let message: [UInt8] = [0, 0, 0, 5, 0x10, 0, 0, 0, UInt8(ascii: "1")]
+    let block = Array(repeatElement(message, count: 5000).joined())
+    // Begins when its parent has said its last word.
+    usleep(100_000)
+    while write(3, block, block.count) > 0 {}
+}
+
+/// Takes one message, and goes on with other things once more of them and the end have come.
+func breakOff() async throws {
+    var iterator = Optional(Process.messages.makeAsyncIterator())
+    if let first = await iterator?.next() { _ = try sendNow(first.json) }
+    usleep(300_000)
+    iterator = nil
+    while true { pause() }
+}
+
 struct Refusal: Error {}
 
 func throwInHandler() {

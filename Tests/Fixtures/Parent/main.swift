@@ -205,6 +205,36 @@ func withSignalHandling(_ how: String) async throws {
     }
 }
 
+/// In a directory that this process may see but not enter.
+func withoutEntry() {
+    let directory = "/tmp/fork-test-\(getpid())"
+    mkdir(directory, 0o600)
+    defer { rmdir(directory) }
+    chown(directory, 65534, 65534)
+    if getuid() == 0 { _ = seteuid(65534) }
+    var options = ChildProcess.Options()
+    options.workingDirectory = directory
+    forkAndReport("/bin/true", options)
+    if getuid() == 0 { _ = seteuid(0) }
+}
+
+/// With the standard streams closed: what is opened then gets their numbers.
+func withClosedStreams() async throws {
+    let output = dup(1)
+    for number in 0...2 { close(Int32(number)) }
+    let child = try ChildProcess.fork(path: echoPath(), arguments: ["echo"])
+    print("This goes nowhere")
+    fflush(nil)
+    _ = readLine()
+    var messages = child.messages.makeAsyncIterator()
+    try await child.send([1])
+    let answer = await messages.next()
+    child.disconnect()
+    let status = await child.exit
+    dup2(output, 1)
+    say("\(answer.map { "\($0)" } ?? "nothing") \(status)")
+}
+
 /// What a program without a parent gets.
 func useProcess() async {
     do { try await Process.send("hello") } catch { say("\(error)") }
@@ -219,6 +249,8 @@ case "orphan": try await orphan(CommandLine.arguments[2])
 case "tie": try await tie()
 case "emfile": withoutDescriptors()
 case "eagain": withoutProcesses()
+case "no-entry": withoutEntry()
+case "closed-streams": try await withClosedStreams()
 case "residue": try await leaveNoResidue()
 case "failures": failToStart()
 case "forbidden": beForbidden()

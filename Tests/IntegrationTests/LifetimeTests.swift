@@ -1,0 +1,88 @@
+import Fork
+import Foundation
+import Reactor
+import Testing
+
+@Suite("What keeps a child's handlers, and what lets them go")
+struct LifetimeTests {
+    @Test("9: a child whose handlers refer to it is let go after its close event, and its loop's thread ends")
+    func handlersThatReferToTheirChild() async throws {
+        final class Marker: Sendable {}
+        weak var weakChild: ChildProcess?
+        weak var weakMarker: Marker?
+        do {
+            let marker = Marker()
+            var options = ChildProcess.Options()
+            options.eventLoop = try EventLoop(name: "of-a-cycle")
+            let child = try Fixture.fork("echo", options: options)
+            child.onMessage { _ in withExtendedLifetime(marker) { child.disconnect() } }
+            child.onExit { _ in withExtendedLifetime((marker, child)) {} }
+            weakChild = child
+            weakMarker = marker
+            _ = try child.sendNow("once")
+            try await closed(child)
+        }
+        try await eventually("the end of the child's memory") { weakChild == nil && weakMarker == nil }
+        try await eventually("the end of the loop's thread") { !Probe.threadNames.contains("of-a-cycle") }
+    }
+
+    @Test("5: handlers that are attached after the end are called, though nobody keeps the child")
+    func childThatNobodyKeeps() async throws {
+        for _ in 0..<5 {
+            let recorder = try await lateRecorder()
+            // The messages come last where the machine was so busy that they were not waited for.
+            try await eventually("all events") { recorder.messages.count == 10 && recorder.all.contains(.close) }
+        }
+    }
+
+    private func lateRecorder() async throws -> Recorder {
+        let child = try Fixture.fork("burst", "10", "return")
+        _ = await child.exit
+        try await Task.sleep(for: .milliseconds(50))
+        return Recorder(child)
+    }
+
+    @Test("5: what comes after a handler has cancelled itself is there for the next one")
+    func handlerThatGivesWay() async throws {
+        let child = try Fixture.fork("burst", "100", "return")
+        let numbers = Locked<[JSON]>([])
+        let first = Locked<Subscription?>(nil)
+        let subscription = child.onMessage { message in
+            numbers.withLock { $0.append(message.json) }
+            first.withLock { $0 }?.cancel()
+            child.onMessage { message in numbers.withLock { $0.append(message.json) } }
+        }
+        first.withLock { $0 = subscription }
+        try await closed(child)
+        #expect(numbers.withLock { $0 } == (0..<100).map { .integer($0) })
+    }
+
+    @Test("4: a child that stops iterating before the end answers its parent's disconnect all the same")
+    func abandonedIteration() async throws {
+        let child = try Fixture.fork("break-off")
+        let recorder = Recorder(child)
+        for number in 0..<10 { _ = try child.sendNow(number) }
+        child.disconnect()
+        try await eventually("the disconnect event") { recorder.all.last == .disconnect }
+        child.kill(.kill)
+        try await closed(child)
+        #expect(recorder.messages == [0])
+    }
+
+    @Test("3: a grandchild that goes on writing holds the exit event back only for what a socket holds")
+    func grandchildThatFloods() async throws {
+        let child = try Fixture.fork("leave-flood")
+        let grandchild = Locked<Int32>(0)
+        child.onMessage { message in
+            if let pid = message.json["grandchild"]?.integerValue { grandchild.withLock { $0 = Int32(pid) } }
+        }
+        defer { kill(grandchild.withLock { $0 }, SIGKILL) }
+        try await closed(child)
+    }
+
+    @Test("9: a parent whose standard streams are closed, and opened again, does not meet its channel there")
+    func withoutStandardStreams() async throws {
+        // What it printed before is kept for want of a place, and comes first.
+        #expect(try await Fixture.runParent("closed-streams").last == "[1] exited with code 0")
+    }
+}

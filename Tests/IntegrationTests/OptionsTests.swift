@@ -210,7 +210,7 @@ struct OptionsTests {
             $0.resourceLimits.cpuSeconds = .init(soft: 1001, hard: 1002)
             $0.resourceLimits.openFiles = .init(soft: 101, hard: 102)
             $0.resourceLimits.coreSize = 0
-            $0.resourceLimits.fileSize = .init(soft: 4096, hard: 8192)
+            $0.resourceLimits.fileSize = .init(soft: 1 << 40, hard: 1 << 41)
             $0.resourceLimits.processes = .init(soft: 5001, hard: 5002)
         }
         let table = report["limits"]?.stringValue ?? ""
@@ -221,7 +221,7 @@ struct OptionsTests {
         #expect(row("Max cpu time") == ["1001", "1002"])
         #expect(row("Max open files") == ["101", "102"])
         #expect(row("Max core file size") == ["0", "0"])
-        #expect(row("Max file size") == ["4096", "8192"])
+        #expect(row("Max file size") == ["1099511627776", "2199023255552"])
         #expect(row("Max processes") == ["5001", "5002"])
     }
 

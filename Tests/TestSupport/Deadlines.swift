@@ -1,6 +1,6 @@
 /// The result of `body`; throws when it takes longer.
 package func within<Success: Sendable>(
-    _ limit: Duration = .seconds(20), _ body: @escaping @Sendable () async throws -> Success
+    _ limit: Duration = .seconds(60), _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
     let results = Journal<Result<Success, any Error>>()
     let task = Task {
@@ -16,7 +16,7 @@ package func within<Success: Sendable>(
 
 /// Returns once `isTrue`; throws when it takes longer. Only for what tells nobody when it happens.
 package func eventually(
-    within limit: Duration = .seconds(20), _ what: String, _ isTrue: () throws -> Bool
+    within limit: Duration = .seconds(60), _ what: String, _ isTrue: () throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try !isTrue() {

@@ -43,12 +43,15 @@ struct EventOrderTests {
 
     @Test("5: every event is told once to each of several handlers, in the order in which they were attached")
     func severalHandlers() async throws {
-        let child = try Fixture.fork("burst", "3", "return")
+        let child = try Fixture.fork("echo")
         let calls = Locked<[String]>([])
         for name in ["a", "b"] {
             child.onMessage { message in calls.withLock { $0.append("\(name)\(message)") } }
             child.onExit { _ in calls.withLock { $0.append("\(name) exit") } }
         }
+        // Only now does the child have anything to say, so that nobody comes late.
+        for number in 0..<3 { _ = try child.sendNow(number) }
+        child.disconnect()
         try await closed(child)
         #expect(calls.withLock { $0 } == ["a0", "b0", "a1", "b1", "a2", "b2", "a exit", "b exit"])
     }
@@ -74,12 +77,14 @@ struct EventOrderTests {
     @Test("5: a handler that throws gives an error event, and stops nothing else")
     func throwingHandler() async throws {
         struct Refusal: Error {}
-        let child = try Fixture.fork("burst", "3", "return")
+        let child = try Fixture.fork("echo")
         child.onMessage { _ in throw Refusal() }
         child.onDisconnect { throw Refusal() }
         let causes = Locked<[any Error]>([])
         child.onError { error in causes.withLock { $0.append(error.cause!) } }
         let recorder = Recorder(child)
+        for number in 0..<3 { _ = try child.sendNow(number) }
+        child.disconnect()
         try await closed(child)
         #expect(recorder.messages == [0, 1, 2])
         #expect(recorder.errors == .init(repeating: .handlerFailed, count: 4))

@@ -49,6 +49,18 @@ struct LaunchTests {
         }
     }
 
+    @Test("a program that is being written")
+    func beingWritten() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("fork-busy-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try FileManager.default.copyItem(atPath: Fixture.raw, toPath: path)
+        let writer = open(path, O_WRONLY | O_CLOEXEC)
+        defer { close(writer) }
+        let error = try failure(path)
+        #expect(error.errno == .textFileBusy)
+        #expect(error.message.contains(path) && error.message.contains("being written"))
+    }
+
     @Test("an empty path, and a NUL in the path, an argument, a variable or its name, or the directory")
     func unusableStrings() throws {
         let child = Fixture.child

@@ -7,7 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
 
-package=(--package-path Examples/ParentChild --scratch-path .build-examples)
+# SwiftPM keeps its plan while the files of the example are the same, and would not see a new file of the package below.
+package=(--package-path Examples/ParentChild --scratch-path .build-examples --disable-build-manifest-caching)
 quietly "build the example" swift build "${package[@]}"
 parent=$(swift build "${package[@]}" --show-bin-path)/parent
 

@@ -134,7 +134,8 @@ while IFS= read -r file; do
     fail "$file is tracked, but is made by a build"
 done < <(git ls-files | grep -E '(^|/)(\.build[^/]*/|Package\.resolved$|fuzz-corpus/)' || true)
 
-example=(--package-path Examples/ParentChild --scratch-path .build-examples)
+# As in demo.sh.
+example=(--package-path Examples/ParentChild --scratch-path .build-examples --disable-build-manifest-caching)
 quietly "structure: build" swift build
 quietly "structure: build the example" swift build "${example[@]}"
 echo "structure: what the children link" >&2

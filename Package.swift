@@ -35,13 +35,13 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "JSONCodec"]),
         .testTarget(
             name: "MessagingTests", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", "TestSupport", system]),
-        .executableTarget(name: "fixture-child", dependencies: ["Fork"], path: "Tests/Fixtures/Child"),
+        .executableTarget(name: "fixture-child", dependencies: ["Fork", system], path: "Tests/Fixtures/Child"),
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
         .testTarget(name: "ForkTests", dependencies: ["Fork"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Fork", "Reactor", "fixture-child", "fixture-raw", "fixture-parent"]
+            dependencies: ["Fork", "Reactor", system, "fixture-child", "fixture-raw", "fixture-parent"]
         ),
     ]
 )

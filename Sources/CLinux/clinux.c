@@ -63,17 +63,53 @@ int clinux_socketpair(int descriptors[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, descriptors);
 }
 
-ssize_t clinux_send(int descriptor, const struct iovec *parts, int count) {
+// Room for one control message with as many descriptors as there may be, aligned as its header has to be.
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int) * CLINUX_MAXIMUM_HANDLES)];
+};
+
+ssize_t clinux_send(int descriptor, const struct iovec *parts, int count, const int *handles, int handle_count) {
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    union control control;
+    if (handle_count > 0) {
+        size_t size = sizeof(int) * (size_t)handle_count;
+        memset(&control, 0, CMSG_SPACE(size));
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(size);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(header), handles, size);
+    }
     return sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors) {
+ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, int *handles, struct clinux_arrival *arrival) {
     struct iovec part = {.iov_base = buffer, .iov_len = capacity};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t count = recvmsg(descriptor, &message, MSG_DONTWAIT);
-    if (count != -1 && (message.msg_flags & MSG_CTRUNC) != 0) {
-        *dropped_descriptors = true;
+    union control control;
+    if (handles != NULL) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+    }
+    ssize_t count = recvmsg(descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (count == -1) {
+        return -1;
+    }
+    if ((message.msg_flags & MSG_CTRUNC) != 0) {
+        arrival->truncated = true;
+    }
+    if (handles == NULL) {
+        return count;
+    }
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+            size_t size = header->cmsg_len - CMSG_LEN(0);
+            memcpy(handles, CMSG_DATA(header), size);
+            arrival->handle_count = (int)(size / sizeof(int));
+        }
     }
     return count;
 }

@@ -66,6 +66,9 @@ extension Channel {
                 start = SuspendingClock.now
             } else if start.duration(to: .now) > patience {
                 return
+            } else {
+                // The socket may be writable, and only too many handles under way.
+                System.sleep(milliseconds: 1)
             }
             // A short wait each time: another thread may be at it, or may have been told of the free room.
             _ = try? System.waitUntilWritable(descriptor, milliseconds: 20)

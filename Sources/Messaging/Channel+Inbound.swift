@@ -10,6 +10,8 @@ extension Channel {
     /// What is read after the peer's process has ended. More than any socket buffer holds; another process that shares
     /// its end could go on for ever.
     private static let keptAtEnd = 16 << 20
+    /// For how many messages handles are kept then.
+    private static let batchesKeptAtEnd = 1024
 
     // MARK: Consumers
 
@@ -65,8 +67,6 @@ extension Channel {
                 give(message)
             } else if inbound.hasLeftover {
                 decodeLeftover()
-            } else if inbound.hasStrayDescriptors {
-                violated(.handlesDoNotMatch(announced: 0, received: 1))
             } else if inbound.isExhausted {
                 deliverEnd()
             } else if !inbound.isReadable {
@@ -98,15 +98,17 @@ extension Channel {
     /// What could be read now; nil where that was nothing.
     private func receive(into buffer: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
         do throws(Errno) {
-            let count = inbound.countSinceEnd > Self.keptAtEnd ? 0 : try inbound.receive(from: descriptor, into: buffer)
+            let isEnough = inbound.countSinceEnd > Self.keptAtEnd || inbound.handles.batchCount > Self.batchesKeptAtEnd
+            let (count, hasHandles) = isEnough ? (0, false) : try inbound.receive(from: descriptor, into: buffer)
             if count == 0 {
                 endReading()
                 return nil
             }
             if inbound.isPeerProcessEnded { inbound.countSinceEnd += count }
-            // A short read has emptied the socket, and an edge tells of what comes after it; but the edge of the peer's
-            // end may have been told already.
-            inbound.isReadable = count == buffer.count || inbound.isPeerClosed || inbound.isPeerProcessEnded
+            // A short read has emptied the socket, unless handles ended it, and an edge tells of what comes after it; but
+            // the edge of the peer's end may have been told already.
+            inbound.isReadable =
+                count == buffer.count || hasHandles || inbound.isPeerClosed || inbound.isPeerProcessEnded
             return UnsafeRawBufferPointer(rebasing: buffer[..<count])
         } catch .wouldBlock {
             inbound.isReadable = false
@@ -165,6 +167,10 @@ extension Channel {
             while inbound.canDeliver, let frame = try inbound.decoder.next(from: &input) {
                 try deliver(frame)
             }
+            let decoder = inbound.decoder
+            if let stray = inbound.handles.stray(before: decoder.position, open: decoder.openPosition) {
+                throw WireError.handlesDoNotMatch(announced: 0, received: stray)
+            }
         } catch {
             violated(error)
             return UnsafeRawBufferPointer(rebasing: input[input.count...])
@@ -173,7 +179,12 @@ extension Channel {
     }
 
     private func deliver(_ frame: InboundFrame) throws(WireError) {
-        if frame.handleCount > 0 { throw .handlesDoNotMatch(announced: frame.handleCount, received: 0) }
+        var handles: SharedDescriptors?
+        if frame.handleCount > 0 {
+            handles = try takeHandles(frame.handleCount, at: frame.position)
+            // Said already; the message is nothing without them.
+            if handles == nil { return }
+        }
         switch frame.kind {
         case .hello:
             adopt(try frame.withBytes { bytes throws(WireError) in try Hello(body: bytes) })
@@ -181,17 +192,29 @@ extension Channel {
             inbound.delegate?.channelFailed(.aborted(frame.withBytes { Abort(body: $0) }))
         case .bytes:
             let bytes = frame.bytes()
-            give(InboundMessage(content: .bytes(bytes), byteCount: bytes.count))
+            give(InboundMessage(content: .bytes(bytes), handles: handles, byteCount: bytes.count))
         case .message:
             do throws(JSONError) {
                 let message = try frame.withBytes { bytes throws(JSONError) in
-                    InboundMessage(content: .json(try JSONDocument(parsing: bytes)), byteCount: bytes.count)
+                    InboundMessage(
+                        content: .json(try JSONDocument(parsing: bytes)), handles: handles, byteCount: bytes.count)
                 }
                 give(message)
             } catch {
                 inbound.delegate?.channelFailed(.badPayload(error))
             }
         }
+    }
+
+    /// The handles of a message; nil where it has to do without, and its consumers without it.
+    private func takeHandles(_ announced: Int, at position: UInt64) throws(WireError) -> SharedDescriptors? {
+        switch inbound.handles.take(announced, at: position) {
+        case .handles(let handles): return handles
+        case .lost where inbound.acceptsHandles: inbound.delegate?.channelFailed(.handlesLost(announced: announced))
+        case .lost: inbound.delegate?.channelFailed(.handlesNotTaken(announced: announced))
+        case .mismatch(let received): throw .handlesDoNotMatch(announced: announced, received: received)
+        }
+        return nil
     }
 
     private func give(_ message: InboundMessage) {
@@ -224,6 +247,7 @@ extension Channel {
 
     private func endDelivery() {
         inbound.isDelivered = true
+        _ = inbound.handles.removeAll()
         inbound.leftover = []
         inbound.leftoverStart = 0
         inbound.delegate?.channelDelivered()

@@ -1,4 +1,4 @@
-internal import Reactor
+package import Reactor
 internal import Wire
 
 /// A message on its way into the queue.
@@ -45,14 +45,59 @@ extension Channel {
         return try submit(.frame(buffer), bytes.count)
     }
 
+    // MARK: Sending with handles
+
+    /// The same, with handles that ride with the message. They are closed once they have been written; also where this
+    /// throws.
+    @discardableResult
+    package func send(_ value: some Encodable, handles: consuming DescriptorList) throws(ChannelError) -> Bool {
+        if handles.isEmpty { return try send(value) }
+        try check(handles)
+        var buffer: [UInt8] = []
+        do {
+            try FrameEncoder.appendMessage(value, handleCount: handles.count, to: &buffer)
+        } catch {
+            throw .notEncodable(error)
+        }
+        let bodyCount = buffer.count - FrameHeader.size
+        if bodyCount > FrameEncoder.fragmentSize {
+            return try submit(.chunks(Self.fragments(.message, buffer, from: FrameHeader.size, handles)), bodyCount)
+        }
+        let chunk = OutboundQueue.Chunk(
+            bytes: buffer, range: 0..<buffer.count, startsMessage: true, handles: OutboundHandles(handles))
+        return try submit(.chunks([chunk]), bodyCount)
+    }
+
+    @discardableResult
+    package func send(bytes: [UInt8], handles: consuming DescriptorList) throws(ChannelError) -> Bool {
+        if handles.isEmpty { return try send(bytes: bytes) }
+        try check(handles)
+        return try submit(.chunks(Self.fragments(.bytes, bytes, from: 0, handles)), bytes.count)
+    }
+
+    private func check(_ handles: borrowing DescriptorList) throws(ChannelError) {
+        if handles.count > FrameHeader.maximumHandleCount { throw .tooManyHandles(handles.count) }
+        if let number = handles.firstClosed { throw .handleNotOpen(number) }
+        if !outbound.withLock({ $0.peerTakesHandles }) { throw .handlesNotTakenByPeer }
+    }
+
+    // MARK: Queueing
+
     /// Fragments that share the memory of the body.
-    private static func fragments(_ kind: FrameKind, _ bytes: [UInt8], from start: Int) -> [OutboundQueue.Chunk] {
-        FrameEncoder.fragments(kind, bodyCount: bytes.count - start).flatMap { header, range in
+    private static func fragments(
+        _ kind: FrameKind, _ bytes: [UInt8], from start: Int, _ handles: consuming DescriptorList = DescriptorList()
+    ) -> [OutboundQueue.Chunk] {
+        let handleCount = handles.count
+        let handles = handles.isEmpty ? nil : OutboundHandles(handles)
+        return FrameEncoder.fragments(kind, handleCount: handleCount, bodyCount: bytes.count - start).flatMap {
+            header, range in
             [
                 OutboundQueue.Chunk(
-                    bytes: header.bytes, range: 0..<FrameHeader.size, startsMessage: range.lowerBound == 0),
+                    bytes: header.bytes, range: 0..<FrameHeader.size, startsMessage: range.lowerBound == 0,
+                    handles: range.lowerBound == 0 ? handles : nil, content: .part(isLast: false)),
                 OutboundQueue.Chunk(
-                    bytes: bytes, range: start + range.lowerBound..<start + range.upperBound, startsMessage: false),
+                    bytes: bytes, range: start + range.lowerBound..<start + range.upperBound, startsMessage: false,
+                    content: .part(isLast: !header.hasMore)),
             ]
         }
     }

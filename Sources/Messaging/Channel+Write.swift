@@ -17,10 +17,14 @@ extension Channel {
             } catch .wouldBlock {
                 arm()
                 if complete(&batch, written: 0) != .write { return }
+            } catch System.tooManyUnderWay {
+                if complete(&batch, written: 0) != .write { return tryAgainLater() }
             } catch {
                 // EPIPE and ECONNRESET: nobody will read it. Any other error means the same for what is queued.
-                failWriting(.byPeer, batch)
-                return
+                if batch.first.handles == nil || error == .brokenPipe || error == .connectionReset {
+                    return failWriting(.byPeer, batch)
+                }
+                if refuse(batch, error) != .write { return }
             }
         }
         loop.execute { self.write() }
@@ -38,6 +42,24 @@ extension Channel {
             return true
         }
         if isNew { try? loop.ensureDriven() }
+    }
+
+    /// For what no event tells of.
+    private func tryAgainLater() {
+        _ = loop.schedule(after: .milliseconds(10)) { self.becameWritable() }
+        try? loop.ensureDriven()
+    }
+
+    /// Throws away the first message of the batch, because of its handles; the others can't be blamed.
+    private func refuse(_ batch: OutboundQueue.Batch, _ error: Errno) -> OutboundQueue.Action {
+        let (action, waiters) = outbound.withLock { outbound in
+            let (action, failed) = outbound.queue.refused(batch)
+            perform(action, &outbound)
+            return (action, outbound.takeContinuations(failed))
+        }
+        for waiter in waiters { waiter.resume(throwing: ChannelError.handlesRefused(error)) }
+        loop.execute { self.inbound.delegate?.channelFailed(.handlesRefused(error)) }
+        return action
     }
 
     private func complete(_ batch: inout OutboundQueue.Batch, written: Int) -> OutboundQueue.Action {
@@ -62,12 +84,13 @@ extension Channel {
     }
 
     func failWriting(_ closing: Closing, _ batch: OutboundQueue.Batch? = nil) {
-        let waiters = outbound.withLock { outbound in
+        let (waiters, discarded) = outbound.withLock { outbound in
             let waiters = outbound.takeContinuations(outbound.queue.fail(closing))
             if let batch { _ = outbound.queue.wrote(0, of: batch, isBlocked: false) }
             if outbound.closesAfterWrite { outbound.closeSocket() }
-            return waiters
+            return (waiters, outbound.queue.takeDiscarded())
         }
+        withExtendedLifetime(discarded) {}
         for waiter in waiters { waiter.resume(throwing: ChannelError.closed(closing)) }
         loop.execute { self.closeIfDone() }
     }

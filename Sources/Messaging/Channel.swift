@@ -11,8 +11,13 @@ package struct InboundMessage: Sendable {
     }
 
     package let content: Content
+    /// The handles that came with it; closed with the message, unless somebody takes them.
+    package let handles: SharedDescriptors?
     /// How long it was on the wire, without headers.
     package let byteCount: Int
+
+    /// What it counts in a buffer: a handle is a scarcer thing than a byte.
+    package var cost: Int { byteCount + 4096 * (handles?.count ?? 0) }
 }
 
 /// Who owns a channel and hears of it, always on its loop.
@@ -49,15 +54,19 @@ package final class Channel: Sendable {
         self.loop = loop
         descriptor = socket.rawValue
         var limits = limits
-        inbound = Inbound(messageLimit: limits.messageLimit)
-        if adoptsPeerLimit, let hello = inbound.readHello(from: descriptor) {
-            limits.messageLimit = hello.limits.message
-            inbound.decoder.messageLimit = hello.limits.message
+        inbound = Inbound(messageLimit: limits.messageLimit, acceptsHandles: limits.acceptsHandles)
+        let peerHello = adoptsPeerLimit ? inbound.readHello(from: descriptor) : nil
+        if let peerHello {
+            limits.messageLimit = peerHello.limits.message
+            inbound.decoder.messageLimit = peerHello.limits.message
         }
         self.limits = limits
         outbound = Locked(Outbound(socket: socket, limits: limits))
+        if let peerHello { adopt(peerHello) }
         do {
-            _ = try submit(.frame(try Hello(messageLimit: limits.messageLimit).frame()), 0)
+            let hello = Hello(
+                messageLimit: limits.messageLimit, features: limits.acceptsHandles ? [Hello.handlesFeature] : [])
+            _ = try submit(.frame(try hello.frame()), 0)
         } catch ChannelError.closed {
             // The peer is gone already. What it wrote before is there to be read, and its end to be told.
         }
@@ -85,10 +94,16 @@ package final class Channel: Sendable {
     /// Why the channel takes no more messages, or nil while it does.
     package var closing: Closing? { outbound.withLock { $0.queue.closing } }
 
+    /// How many messages were accepted and then thrown away, because the channel ended before they were written.
+    package var lostMessageCount: Int { outbound.withLock { $0.queue.lostCount } }
+
     /// Whether the socket has been closed, with nothing left to read from it or to write.
     package var isClosed: Bool { outbound.withLock { $0.isClosed } }
 
     func adopt(_ hello: Hello) {
-        outbound.withLock { $0.peerMessageLimit = hello.limits.message }
+        outbound.withLock { outbound in
+            outbound.peerMessageLimit = hello.limits.message
+            outbound.peerTakesHandles = hello.features.contains(Hello.handlesFeature)
+        }
     }
 }

@@ -15,6 +15,18 @@ package enum ChannelError: Error, Sendable {
     case protocolViolation(WireError)
     /// One message could not be read; the next one is.
     case badPayload(JSONError)
+    /// A message could not be delivered, because this process had no room for its handles.
+    case handlesLost(announced: Int)
+    /// A message could not be delivered, because this side takes no handles.
+    case handlesNotTaken(announced: Int)
+    /// Nothing was queued, because the peer takes no handles.
+    case handlesNotTakenByPeer
+    /// Nothing was queued: one message has more handles than the protocol allows.
+    case tooManyHandles(Int)
+    /// Nothing was queued: a handle is not open.
+    case handleNotOpen(CInt)
+    /// A message that had been queued was thrown away, because the kernel passes no handle of its kind.
+    case handlesRefused(Errno)
     /// The peer gave the channel up and says why.
     case aborted(Abort)
     /// The kernel refused to read or write.

@@ -31,16 +31,22 @@ final class Inbound: @unchecked Sendable {
     var isPumping = false
     /// `pump` goes on in the next turn, and only then: with each edge the shares of all later turns would grow by one.
     var isPumpPlanned = false
-    /// Descriptors came, which no message of this version has. The kernel ends a read there, so that the next edge may
-    /// never come; what was read with them is delivered, and then the channel is given up.
-    var hasStrayDescriptors = false
+    /// What came with bytes that have not been decoded yet, or with a message that is not complete.
+    var handles = ArrivedHandles<SharedDescriptors>()
+    /// Whether this side has said that it takes them; otherwise they are closed as they come.
+    let acceptsHandles: Bool
+    /// More than this are not kept for a consumer who is still to come: the process needs descriptors for other things.
+    private static let keptHandles = 512
     /// A message that nobody took, because the last consumer had just gone; the first for the next one.
     var refused: InboundMessage?
-    /// How much has been read since the process at the other end ended.
+    /// How much has been read.
+    private var readCount: UInt64 = 0
+    /// How much of that since the process at the other end ended.
     var countSinceEnd = 0
 
-    init(messageLimit: Int) {
+    init(messageLimit: Int, acceptsHandles: Bool) {
         decoder = FrameDecoder(messageLimit: messageLimit)
+        self.acceptsHandles = acceptsHandles
     }
 
     var canDeliver: Bool { hasConsumer && pauses == 0 && !isDelivered }
@@ -54,7 +60,7 @@ final class Inbound: @unchecked Sendable {
             var count = 0
             while count < wanted {
                 let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count..<wanted])
-                guard let read = try? receive(from: descriptor, into: rest), read > 0 else { break }
+                guard let (read, _) = try? receive(from: descriptor, into: rest), read > 0 else { break }
                 count += read
                 if count == FrameHeader.size {
                     guard let body = FrameDecoder.helloBodyCount(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
@@ -68,8 +74,22 @@ final class Inbound: @unchecked Sendable {
         return hello
     }
 
-    func receive(from descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
-        try System.receive(descriptor, into: buffer, droppedDescriptors: &hasStrayDescriptors)
+    /// Reads what is there, and says how much that was and whether handles came with it: the kernel ends a read with them,
+    /// so that there may be more, and no edge to tell of it.
+    func receive(
+        from descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> (count: Int, hasHandles: Bool) {
+        var arrived: (handles: SharedDescriptors, isTruncated: Bool)?
+        let takesHandles = acceptsHandles && handles.count < Self.keptHandles
+        let count = try System.receive(descriptor, into: buffer, takesHandles: takesHandles) { arrival in
+            let isTruncated = arrival.isTruncated
+            arrived = (SharedDescriptors(arrival.takeHandles()), isTruncated)
+        }
+        let range = readCount..<readCount + UInt64(count)
+        readCount = range.upperBound
+        guard let arrived else { return (count, false) }
+        handles.add(arrived.handles, count: arrived.handles.count, isTruncated: arrived.isTruncated, range: range)
+        return (count, true)
     }
 
     private func takeHello() throws -> Hello? {

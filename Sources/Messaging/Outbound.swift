@@ -7,6 +7,8 @@ struct Outbound: ~Copyable {
     var watch: EventLoop.Watch?
     var queue: OutboundQueue
     var peerMessageLimit: Int
+    /// So long as its hello has not said otherwise.
+    var peerTakesHandles = true
     /// The loop is asked to say when the socket takes bytes again.
     var isArmed = false
     var isTurnEndPlanned = false

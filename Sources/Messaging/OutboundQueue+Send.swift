@@ -8,11 +8,18 @@ internal import SystemPackage
 extension OutboundQueue.Batch {
     /// Writes what the socket takes in one system call, and says how much that was.
     func send(to descriptor: CInt) throws(Errno) -> Int {
+        guard let handles = first.handles else {
+            return try send(to: descriptor, UnsafeBufferPointer(start: nil, count: 0))
+        }
+        return try handles.list.withNumbers { numbers throws(Errno) in try send(to: descriptor, numbers) }
+    }
+
+    private func send(to descriptor: CInt, _ handles: UnsafeBufferPointer<CInt>) throws(Errno) -> Int {
         // Most batches are one chunk.
         if rest.isEmpty {
             return try first.withPart { part throws(Errno) in
                 try withUnsafePointer(to: part) { part throws(Errno) in
-                    try System.send(descriptor, UnsafeBufferPointer(start: part, count: 1))
+                    try System.send(descriptor, UnsafeBufferPointer(start: part, count: 1), handles: handles)
                 }
             }
         }
@@ -20,7 +27,11 @@ extension OutboundQueue.Batch {
         parts.reserveCapacity(1 + rest.count)
         return try first.withPart { part throws(Errno) in
             parts.append(part)
-            return try Self.collect(rest[...], &parts) { parts throws(Errno) in try Self.send(descriptor, parts) }
+            return try Self.collect(rest[...], &parts) { parts throws(Errno) in
+                try parts.withUnsafeBufferPointer { parts throws(Errno) in
+                    try System.send(descriptor, parts, handles: handles)
+                }
+            }
         }
     }
 
@@ -34,10 +45,6 @@ extension OutboundQueue.Batch {
             parts.append(part)
             return try collect(chunks.dropFirst(), &parts, body)
         }
-    }
-
-    private static func send(_ descriptor: CInt, _ parts: [iovec]) throws(Errno) -> Int {
-        try parts.withUnsafeBufferPointer { parts throws(Errno) in try System.send(descriptor, parts) }
     }
 }
 

@@ -1,4 +1,15 @@
 internal import DequeModule
+internal import Reactor
+internal import Wire
+
+/// Handles that ride with the first byte of a message; closed when it has been written, or thrown away.
+final class OutboundHandles: Sendable {
+    let list: DescriptorList
+
+    init(_ list: consuming DescriptorList) {
+        self.list = list
+    }
+}
 
 /// What waits to be written, in order, and who waits for it. A value without a descriptor: its owner writes the batches
 /// that it gives out, and tells it what became of them. Only one batch is out at a time, so order holds without a lock
@@ -10,8 +21,26 @@ struct OutboundQueue {
         var range: Range<Int>
         /// Whether the chunk's first byte begins a message; fragments after the first do not.
         var startsMessage: Bool
+        /// What rides with its first byte, which then begins a message.
+        var handles: OutboundHandles?
+        var content = Content.frames
+
+        enum Content: Equatable {
+            /// Whole frames, as many as there are.
+            case frames
+            /// A part of a message that has several chunks.
+            case part(isLast: Bool)
+        }
 
         var count: Int { range.count }
+
+        /// How many messages need what is still to go of it, and nothing after it.
+        var messageCount: Int {
+            switch content {
+            case .frames: FrameEncoder.messageCount(in: bytes, behind: range.lowerBound)
+            case .part(let isLast): isLast ? 1 : 0
+            }
+        }
     }
 
     /// What one system call shall write.
@@ -103,7 +132,8 @@ struct OutboundQueue {
         queuedCount += count
         acceptedPosition += UInt64(count)
         let last = chunks.index(before: chunks.endIndex)
-        if last >= 0, chunks[last].startsMessage, chunks[last].range.upperBound == chunks[last].bytes.count,
+        if last >= 0, chunks[last].content == .frames, chunks[last].startsMessage, chunks[last].handles == nil,
+            chunks[last].range.upperBound == chunks[last].bytes.count,
             chunks[last].bytes.count + count <= Self.joinedSize
         {
             chunks[last].bytes.append(contentsOf: frame)
@@ -127,17 +157,23 @@ struct OutboundQueue {
         guard !isBatchOut, !isBlocked, let first = chunks.popFirst() else { return nil }
         isBatchOut = true
         var batch = Batch(first: first)
-        while batch.rest.count < Self.chunksPerBatch - 1, let next = chunks.popFirst() { batch.rest.append(next) }
+        // The handles of a message ride with the first byte of a batch.
+        while batch.rest.count < Self.chunksPerBatch - 1, let next = chunks.first, next.handles == nil {
+            batch.rest.append(chunks.removeFirst())
+        }
         return batch
     }
 
     /// A batch has come back, `count` of its bytes written; `isBlocked` where the socket took less than all.
     mutating func wrote(_ count: Int, of batch: Batch, isBlocked: Bool) -> (action: Action, finished: [UInt64]) {
         isBatchOut = false
-        if isEnded { return (.none, []) }
+        if isEnded {
+            lostCount += remainder(of: batch, written: count).reduce(0) { $0 + $1.messageCount }
+            return (.none, [])
+        }
         writtenPosition += UInt64(count)
         queuedCount -= count
-        putBack(batch, written: count)
+        chunks.prepend(contentsOf: remainder(of: batch, written: count))
         self.isBlocked = isBlocked && !becameWritable
         becameWritable = false
         var finished: [UInt64] = []
@@ -161,8 +197,30 @@ struct OutboundQueue {
 
     private var becameWritable = false
 
-    private mutating func putBack(_ batch: Batch, written: Int) {
-        if written == batch.count { return }
+    /// The kernel passes no handle of a kind that the batch begins with: its first message is thrown away, and the others
+    /// stay. Returns also those who wait for it in vain: all, since nobody waits for what has been written.
+    mutating func refused(_ batch: Batch) -> (action: Action, failed: [UInt64]) {
+        isBatchOut = false
+        lostCount += 1
+        if isEnded {
+            lostCount += batch.rest.drop { !$0.startsMessage }.reduce(0) { $0 + $1.messageCount }
+            return (.none, [])
+        }
+        var count = batch.first.count
+        chunks.prepend(contentsOf: batch.rest)
+        while let next = chunks.first, !next.startsMessage {
+            count += next.count
+            chunks.removeFirst()
+        }
+        writtenPosition += UInt64(count)
+        queuedCount -= count
+        defer { waiters.removeAll() }
+        return (nextAction(), waiters.map(\.id))
+    }
+
+    /// What a batch still has to write.
+    private func remainder(of batch: Batch, written: Int) -> [Chunk] {
+        if written == batch.count { return [] }
         var written = written
         var unwritten: [Chunk] = []
         for var chunk in [batch.first] + batch.rest {
@@ -172,10 +230,11 @@ struct OutboundQueue {
             if part > 0 {
                 chunk.range = (chunk.range.lowerBound + part)..<chunk.range.upperBound
                 chunk.startsMessage = false
+                chunk.handles = nil
             }
             unwritten.append(chunk)
         }
-        chunks.prepend(contentsOf: unwritten)
+        return unwritten
     }
 
     private mutating func nextAction() -> Action {
@@ -211,8 +270,24 @@ struct OutboundQueue {
         return true
     }
 
-    /// Why something that had been accepted was thrown away, where that has happened.
+    /// Why the rest of what had been accepted was thrown away, where that has happened.
     private(set) var loss: Closing?
+    /// How many messages were thrown away that had been accepted.
+    private(set) var lostCount = 0
+    /// What was thrown away, until the owner lets it go: the end of its handles takes system calls.
+    private var discarded = Deque<Chunk>()
+
+    mutating func takeDiscarded() -> Deque<Chunk> {
+        defer { discarded = [] }
+        return discarded
+    }
+
+    private mutating func discard(_ chunks: some Sequence<Chunk>) {
+        for chunk in chunks {
+            lostCount += chunk.messageCount
+            discarded.append(chunk)
+        }
+    }
 
     // MARK: Ending
 
@@ -228,6 +303,7 @@ struct OutboundQueue {
         if writtenPosition < acceptedPosition { loss = loss ?? closing }
         // Why it closed first is the better reason.
         phase = .ended(self.closing ?? closing)
+        discard(chunks)
         chunks.removeAll()
         queuedCount = 0
         defer { waiters.removeAll() }
@@ -240,6 +316,7 @@ struct OutboundQueue {
         let kept = chunks.prefix { !$0.startsMessage }
         let keptCount = kept.reduce(0) { $0 + $1.count }
         if keptCount < queuedCount { loss = .protocolViolation }
+        discard(chunks.dropFirst(kept.count))
         chunks = Deque(kept + [Chunk(bytes: frame, range: 0..<frame.count, startsMessage: true)])
         queuedCount = keptCount + frame.count
         phase = .finishing(.protocolViolation)

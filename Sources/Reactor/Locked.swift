@@ -24,7 +24,7 @@ package struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     /// Calls the body with the value, and nobody else's meanwhile. Continuations are resumed, and system calls made, after
     /// it has returned.
     @inlinable
-    package borrowing func withLock<Result, Failure>(
+    package borrowing func withLock<Result: ~Copyable, Failure>(
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         guard let token else { return try mutex.withLock(body) }

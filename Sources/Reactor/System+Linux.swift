@@ -47,18 +47,58 @@
             return SocketPair(ours: try ours.aboveStandardStreams(), theirs: try theirs.aboveStandardStreams())
         }
 
-        /// Writes what the socket takes at once; never waits, never raises SIGPIPE.
-        package static func send(_ descriptor: CInt, _ parts: UnsafeBufferPointer<iovec>) throws(Errno) -> Int {
-            try check { clinux_send(descriptor, parts.baseAddress, CInt(parts.count)) }
+        /// Writes what the socket takes at once; never waits, never raises SIGPIPE. The handles, which stay the caller's,
+        /// ride with the first byte.
+        package static func send(
+            _ descriptor: CInt, _ parts: UnsafeBufferPointer<iovec>, handles: UnsafeBufferPointer<CInt>
+        ) throws(Errno) -> Int {
+            try check {
+                clinux_send(descriptor, parts.baseAddress, CInt(parts.count), handles.baseAddress, CInt(handles.count))
+            }
         }
 
-        /// Reads what is there; 0 is the end of the stream. Never waits. Descriptors that came with it are closed, and
-        /// `droppedDescriptors` tells of them.
-        package static func receive(
-            _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, droppedDescriptors: inout Bool
-        ) throws(Errno) -> Int {
-            try check { clinux_receive(descriptor, buffer.baseAddress, buffer.count, &droppedDescriptors) }
+        /// Handles that came with bytes.
+        package struct Arrival: ~Copyable {
+            let handles: DescriptorList
+            /// More were sent than this process has room for; those have been closed.
+            package let isTruncated: Bool
+
+            package consuming func takeHandles() -> DescriptorList { handles }
         }
+
+        /// Reads what is there; 0 is the end of the stream. Never waits.
+        ///
+        /// - Parameters:
+        ///   - takesHandles: whether descriptors that come with the bytes are taken; otherwise they are closed, and count
+        ///     as truncated.
+        ///   - arrived: called where descriptors came.
+        package static func receive(
+            _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, takesHandles: Bool,
+            arrived: (consuming Arrival) -> Void
+        ) throws(Errno) -> Int {
+            try withUnsafeTemporaryAllocation(of: CInt.self, capacity: maximumHandleCount) { numbers throws(Errno) in
+                var arrival = clinux_arrival()
+                let count = try check {
+                    clinux_receive(
+                        descriptor, buffer.baseAddress, buffer.count, takesHandles ? numbers.baseAddress : nil, &arrival
+                    )
+                }
+                if arrival.handle_count > 0 || arrival.truncated {
+                    arrived(
+                        Arrival(
+                            handles: DescriptorList(received: numbers[..<Int(arrival.handle_count)]),
+                            isTruncated: arrival.truncated))
+                }
+                return count
+            }
+        }
+
+        /// The most descriptors that one call passes.
+        package static let maximumHandleCount = Int(CLINUX_MAXIMUM_HANDLES)
+
+        /// A user who may not have more descriptors under way than its limit of open files: what is under way has to be
+        /// read first, and nothing tells when that has happened.
+        package static let tooManyUnderWay = Errno(rawValue: ETOOMANYREFS)
 
         /// Ends our direction of the stream; the peer reads the end after all that was written.
         package static func shutdownWriting(_ descriptor: CInt) {
@@ -73,6 +113,10 @@
         package static func waitUntilWritable(_ descriptor: CInt, milliseconds: CInt) throws(Errno) -> Bool {
             var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             return try check { poll(&entry, 1, milliseconds) } > 0
+        }
+
+        package static func sleep(milliseconds: CInt) {
+            poll(nil, 0, milliseconds)
         }
 
         // MARK: Files
@@ -197,6 +241,11 @@
             _ = try check { clinux_pidfd_send_signal(process, signal) }
         }
 
+        /// Signals every process of a group that may be signalled.
+        package static func signalGroup(_ group: Int32, _ signal: CInt) throws(Errno) {
+            _ = try check { kill(-group, signal) }
+        }
+
         /// How the process ended and what it used, or nil while it runs. Its zombie is gone afterwards.
         package static func reap(_ process: CInt) throws(Errno) -> EndedProcess? {
             let result = try ending(of: process, peek: false)
@@ -213,11 +262,12 @@
 
         /// Whether the process has ended, reaped or not.
         package static func hasEnded(_ process: CInt) -> Bool {
-            do throws(Errno) {
-                return try ending(of: process, peek: true).ended
-            } catch {
-                return true
-            }
+            (try? isZombie(process)) ?? true
+        }
+
+        /// Whether the process has ended and waits to be reaped. Throws where it has been reaped.
+        package static func isZombie(_ process: CInt) throws(Errno) -> Bool {
+            try ending(of: process, peek: true).ended
         }
 
         private static func ending(of process: CInt, peek: Bool) throws(Errno) -> clinux_exit {

@@ -8,6 +8,8 @@ package struct InboundFrame {
 
     package let kind: FrameKind
     package let handleCount: Int
+    /// Where in the stream its (first) header begins, which is where its handles ride.
+    package let position: UInt64
     package let body: Body
 
     package func withBytes<Result, Failure>(
@@ -46,12 +48,16 @@ package struct FrameDecoder {
     /// The longest message, all its fragments together, in bytes.
     package var messageLimit: Int
 
+    /// How many bytes have been taken so far.
+    package private(set) var position: UInt64 = 0
     private var header = HeaderBuffer()
+    /// Where the header that came last, or is coming, begins.
+    private var headerPosition: UInt64 = 0
     /// The frame whose body is being gathered, and how much of it is still to come.
     private var current: FrameHeader?
     private var missing = 0
-    /// The first header of a message of which more fragments are to come.
-    private var unfinished: FrameHeader?
+    /// The first header of a message of which more fragments are to come, and where that begins.
+    private var unfinished: (header: FrameHeader, position: UInt64)?
     private var messageBody: [UInt8] = []
     private var controlBody: [UInt8] = []
     private var hasHello = false
@@ -62,14 +68,19 @@ package struct FrameDecoder {
 
     /// Takes bytes from the front of the input until a message is complete; nil when the input is used up.
     package mutating func next(from input: inout UnsafeRawBufferPointer) throws(WireError) -> InboundFrame? {
+        let end = position + UInt64(input.count)
+        defer { position = end - UInt64(input.count) }
         while true {
-            if current == nil { try beginFrame(from: &input) }
+            if current == nil {
+                if header.isEmpty { headerPosition = end - UInt64(input.count) }
+                try beginFrame(from: &input)
+            }
             guard let frame = current else { return nil }
             let isAlone = !frame.hasMore && (unfinished == nil || frame.kind.isControl)
             if isAlone, missing == frame.bodyCount, input.count >= missing {
                 current = nil
                 return InboundFrame(
-                    kind: frame.kind, handleCount: Int(frame.handleCount),
+                    kind: frame.kind, handleCount: Int(frame.handleCount), position: headerPosition,
                     body: .borrowed(input.removePrefix(missing)))
             }
             gather(frame, from: &input)
@@ -88,6 +99,14 @@ package struct FrameDecoder {
             header.kind == .hello, header.bodyCount <= controlLimit
         else { return nil }
         return header.bodyCount
+    }
+
+    /// Where a message that is not complete begins, if it has handles or may turn out to: all other handles that came with
+    /// the bytes so far should have been taken.
+    package var openPosition: UInt64? {
+        if let unfinished { return unfinished.header.handleCount > 0 ? unfinished.position : nil }
+        if let current { return current.handleCount > 0 ? headerPosition : nil }
+        return header.isEmpty ? nil : headerPosition
     }
 
     /// Says whether the stream may end here.
@@ -127,11 +146,12 @@ package struct FrameDecoder {
             if frame.hasMore { throw .fragmentedControl(frame.kind) }
             try checkLength(frame.bodyCount, limit: Self.controlLimit)
         } else {
-            if let unfinished, unfinished.kind != frame.kind { throw .interruptedMessage(frame.kind) }
+            if let unfinished, unfinished.header.kind != frame.kind { throw .interruptedMessage(frame.kind) }
             try checkLength(messageBody.count + frame.bodyCount, limit: messageLimit)
         }
-        // Descriptors ride with the first fragment of a message, and with nothing else.
-        if frame.handleCount > 0, frame.kind.isControl || unfinished != nil {
+        // Handles ride with the first fragment of a message, and with nothing else.
+        let mostHandles = frame.kind.isControl || unfinished != nil ? 0 : FrameHeader.maximumHandleCount
+        if frame.handleCount > mostHandles {
             throw .handlesDoNotMatch(announced: Int(frame.handleCount), received: 0)
         }
     }
@@ -158,16 +178,18 @@ package struct FrameDecoder {
     private mutating func finish(_ frame: FrameHeader) -> InboundFrame? {
         if frame.kind.isControl {
             defer { controlBody = [] }
-            return InboundFrame(kind: frame.kind, handleCount: 0, body: .owned(controlBody))
+            return InboundFrame(kind: frame.kind, handleCount: 0, position: headerPosition, body: .owned(controlBody))
         }
-        let first = unfinished ?? frame
+        let first = unfinished ?? (frame, headerPosition)
         if frame.hasMore {
             unfinished = first
             return nil
         }
         unfinished = nil
         defer { messageBody = [] }
-        return InboundFrame(kind: frame.kind, handleCount: Int(first.handleCount), body: .owned(messageBody))
+        return InboundFrame(
+            kind: frame.kind, handleCount: Int(first.header.handleCount), position: first.position,
+            body: .owned(messageBody))
     }
 }
 

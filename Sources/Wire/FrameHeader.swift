@@ -17,6 +17,8 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
 /// descriptors.
 package struct FrameHeader: Equatable, Sendable {
     package static let size = 8
+    /// The most handles that a message may have: what Linux passes with one call.
+    package static let maximumHandleCount = 253
     /// How many bytes of the header the length counts.
     static let countedSize = 4
     /// The flag of every fragment but a message's last.

@@ -4,6 +4,8 @@ internal import JSONCodec
 package struct Hello: Equatable, Sendable, Codable {
     package static let majorVersion = 1
     package static let minorVersion = 0
+    /// The feature of a side that takes handles.
+    package static let handlesFeature = "handles"
     /// No side announces less: a peer must be able to say something before it has read a hello.
     package static let smallestMessageLimit = 1024
 

@@ -32,6 +32,47 @@ struct ShutdownTests {
         #expect(child.exitStatus == .signaled(.kill, coreDumped: false))
     }
 
+    @Test("a signal to the group reaches what the child has started, and nobody else")
+    func killGroup() async throws {
+        var options = ChildProcess.Options()
+        options.processGroup = .new
+        let child = try Fixture.fork("leave-program", "wait", options: options)
+        let program = try #require(Int32(exactly: try await Fixture.report(child).integerValue ?? 0))
+        #expect(Probe.isRunning(program))
+        #expect(child.killGroup(.kill))
+        #expect(try await within { await child.exit } == .signaled(.kill, coreDumped: false))
+        try await eventually("the end of the program") { !Probe.isRunning(program) }
+        #expect(!child.killGroup(.kill))
+        let other = try Fixture.fork("mute")
+        #expect(!other.killGroup(.kill))
+        #expect(other.exitStatus == nil)
+        other.kill(.kill)
+    }
+
+    @Test("what a child leaves behind in its group ends with it, where that is asked for", arguments: [true, false])
+    func endsGroup(_ isAsked: Bool) async throws {
+        var options = ChildProcess.Options()
+        options.startsSession = true
+        options.endsGroup = isAsked
+        let child = try Fixture.fork("leave-program", "exit", options: options)
+        let program = try #require(Int32(exactly: try await Fixture.report(child).integerValue ?? 0))
+        #expect(try await within { await child.exit } == .exited(code: 0))
+        if isAsked {
+            try await eventually("the end of the program") { !Probe.isRunning(program) }
+        } else {
+            #expect(Probe.isRunning(program))
+            kill(program, SIGKILL)
+        }
+    }
+
+    @Test("endsGroup without a group of the child's own is refused")
+    func endsGroupOfOthers() {
+        var options = ChildProcess.Options()
+        options.endsGroup = true
+        let error = #expect(throws: ForkError.self) { try Fixture.fork("mute", options: options) }
+        #expect(error?.code == .invalidArgument)
+    }
+
     @Test("no time at all, and a negative time, end the child at once")
     func withoutTime() async throws {
         for time in [Duration.zero, .seconds(-1)] {

@@ -171,9 +171,15 @@ extension ChildProcess {
 enum Probe {
     /// Whether a process of this number exists and is not a zombie.
     static func isRunning(_ pid: Int32) -> Bool {
-        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+        guard let state = state(pid) else { return false }
+        return state != "Z"
+    }
+
+    /// The letter by which the kernel tells what a process does; nil where there is none.
+    static func state(_ pid: Int32) -> String? {
+        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
         // After the name, which is in parentheses and may hold anything.
-        return status.split(separator: ")").last?.split(separator: " ").first != "Z"
+        return status.split(separator: ")").last?.split(separator: " ").first.map(String.init)
     }
 
     /// How often each thread of a process has been switched to or from.

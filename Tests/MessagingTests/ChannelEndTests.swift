@@ -200,7 +200,7 @@ struct ChannelEndTests {
         #expect(try await one.allEvents() == wanted)
     }
 
-    @Test("descriptors that are announced are refused, because none can come")
+    @Test("descriptors that are announced and do not come are an error")
     func announcedDescriptors() async throws {
         let (one, two) = try End.facingSocket()
         try two.writeHello()
@@ -336,7 +336,7 @@ struct ChannelEndTests {
         let (one, two) = try End.facingSocket(consumes: false)
         try two.writeHello()
         two.writeAll(frame(.message, "1".utf8))
-        two.writeWithDescriptor(frame(.message, "2".utf8))
+        two.write(frame(.message, "2".utf8), handles: [two.rawValue])
         two.writeAll(frame(.message, "3".utf8))
         one.consume(true)
         let error = WireError.handlesDoNotMatch(announced: 0, received: 1)

@@ -11,13 +11,15 @@ import Wire
 enum Event: Equatable, Sendable {
     case json(JSON)
     case bytes([UInt8])
+    /// A message of JSON with handles, each by what it refers to. They have been closed.
+    case handles(JSON, [FileID])
     case failed(String)
     case exhausted
     case delivered
 
     var isMessage: Bool {
         switch self {
-        case .json, .bytes: true
+        case .json, .bytes, .handles: true
         case .failed, .exhausted, .delivered: false
         }
     }
@@ -103,7 +105,12 @@ final class End: ChannelDelegate {
 
     func channelReceived(_ message: InboundMessage) -> Bool {
         switch message.content {
-        case .json(let document): hear(.json(document.json))
+        case .json(let document):
+            guard let handles = message.handles else {
+                hear(.json(document.json))
+                break
+            }
+            handles.takeAll().withNumbers { numbers in hear(.handles(document.json, numbers.map { FileID($0) })) }
         case .bytes(let bytes): hear(.bytes(bytes))
         }
         return true
@@ -134,6 +141,12 @@ extension ChannelError {
         case .notEncodable: "notEncodable"
         case .protocolViolation(let error): "protocolViolation \(error)"
         case .badPayload(let error): "badPayload \(error.code)"
+        case .handlesLost(let announced): "handlesLost \(announced)"
+        case .handlesNotTaken(let announced): "handlesNotTaken \(announced)"
+        case .handlesNotTakenByPeer: "handlesNotTakenByPeer"
+        case .tooManyHandles(let count): "tooManyHandles \(count)"
+        case .handleNotOpen: "handleNotOpen"
+        case .handlesRefused(let errno): "handlesRefused \(errno.rawValue)"
         case .aborted(let abort): "aborted \(abort.code): \(abort.message)"
         case .system(let errno): "system \(errno.rawValue)"
         }

@@ -1,10 +1,12 @@
+import Reactor
 import Testing
+import Wire
 
 @testable import Messaging
 
 /// A queue whose changes can stand in an expectation.
 private final class Queue {
-    private(set) var value: OutboundQueue
+    var value: OutboundQueue
     private var batch: OutboundQueue.Batch?
 
     init(highWaterMark: Int = 100, limit: Int = 1000) {
@@ -42,6 +44,18 @@ private final class Queue {
         let count = count ?? batch.count
         let (action, finished) = value.wrote(count, of: batch, isBlocked: count < batch.count)
         return Written(action: action, finished: finished)
+    }
+
+    func accept(chunk: OutboundQueue.Chunk) throws(OutboundQueue.AcceptError) { try value.accept([chunk]) }
+
+    /// Whether handles ride with the batch that is out.
+    var hasHandles: Bool { batch?.first.handles != nil }
+
+    func refused() -> Written? {
+        guard let batch else { return nil }
+        self.batch = nil
+        let (action, failed) = value.refused(batch)
+        return Written(action: action, finished: failed)
     }
 
     func becameWritable() -> OutboundQueue.Action { value.socketBecameWritable() }
@@ -413,5 +427,118 @@ struct OutboundQueueTests {
         _ = queue.finish(.byThisSide)
         #expect(queue.abort("bye") == .none)
         #expect(queue.value.isEmpty)
+    }
+
+    // MARK: Handles
+
+    private static func chunk(_ text: String, handles: Bool = true) -> OutboundQueue.Chunk {
+        let bytes = Array(text.utf8)
+        return OutboundQueue.Chunk(
+            bytes: bytes, range: 0..<bytes.count, startsMessage: true,
+            handles: handles ? OutboundHandles(DescriptorList()) : nil)
+    }
+
+    @Test("a message with handles begins a batch, and takes those without along")
+    func handlesBeginBatches() throws {
+        let queue = Queue()
+        try queue.accept("a")
+        for text in ["B", "C"] { try queue.accept(chunk: Self.chunk(text)) }
+        try queue.accept("d")
+        try queue.accept(parts: ["e", "f"])
+        try queue.accept(chunk: Self.chunk("G"))
+        for batch in [["a"], ["B"], ["C", "d", "e", "f"], ["G"]] {
+            #expect(queue.take() == batch)
+            #expect(queue.hasHandles == (batch != ["a"]))
+            _ = queue.wrote()
+        }
+        #expect(queue.value.isEmpty)
+    }
+
+    @Test("handles have been written with the first byte, and are written again where none was")
+    func handlesOfPartialWrites() throws {
+        let queue = Queue()
+        try queue.accept(chunk: Self.chunk("abc"))
+        _ = queue.take()
+        _ = queue.wrote(0)
+        #expect(queue.becameWritable() == .write)
+        #expect(queue.take() == ["abc"])
+        #expect(queue.hasHandles)
+        _ = queue.wrote(1)
+        #expect(queue.becameWritable() == .write)
+        #expect(queue.take() == ["bc"])
+        #expect(!queue.hasHandles)
+    }
+
+    @Test("a message whose handles are refused goes with all its parts, and those that wait for it are told")
+    func refusedHandles() throws {
+        let queue = Queue()
+        var parts = [Self.chunk("A"), Self.chunk("b", handles: false), Self.chunk("c", handles: false)]
+        for index in 1...2 { parts[index].startsMessage = false }
+        try queue.value.accept(parts)
+        try queue.accept("d")
+        #expect(queue.wait(1) == .wait)
+        #expect(queue.take() == ["A", "b", "c", "d"])
+        #expect(queue.refused() == .init(action: .write, finished: [1]))
+        #expect(queue.value.lostCount == 1)
+        #expect(queue.value.loss == nil)
+        #expect(queue.wait(2) == .wait)
+        #expect(queue.take() == ["d"])
+        #expect(queue.wrote() == .init(action: .none, finished: [2]))
+        #expect(queue.value.isEmpty)
+    }
+
+    @Test("a message whose handles are refused goes also where its parts fill more than a batch")
+    func refusedHandlesOfManyParts() throws {
+        let queue = Queue()
+        var parts = [Self.chunk("A")] + (0..<100).map { _ in Self.chunk("b", handles: false) }
+        for index in 1...100 { parts[index].startsMessage = false }
+        try queue.value.accept(parts)
+        #expect(queue.take()?.count == 64)
+        #expect(queue.refused() == .init(action: .none))
+        #expect(queue.value.isEmpty && queue.take() == nil)
+    }
+
+    // MARK: Counting what is lost
+
+    /// Messages as they are on the wire, and a control frame, which does not count.
+    private static func frames(_ count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        FrameEncoder.append(.abort, to: &bytes) { $0 += "{}".utf8 }
+        for _ in 0..<count { FrameEncoder.append(.message, to: &bytes) { $0 += "1234".utf8 } }
+        return bytes
+    }
+
+    @Test(
+        "messages that were not written to their end are counted when the queue fails", arguments: [0, 10, 21, 22, 58])
+    func lost(_ written: Int) throws {
+        let queue = Queue()
+        _ = try queue.value.accept(frame: Self.frames(4))
+        _ = queue.take()
+        _ = queue.wrote(written)
+        _ = queue.fail(.byPeer)
+        // The control frame is 10 bytes, each message 12.
+        #expect(queue.value.lostCount == 4 - max(0, written - 10) / 12)
+        #expect(queue.value.takeDiscarded().isEmpty == (written == 58))
+    }
+
+    @Test("a message of several chunks is counted once, and also where its batch is out when the queue fails")
+    func lostFragments() throws {
+        let queue = Queue()
+        var parts = ["A", "b", "c"].map { Self.chunk($0, handles: false) }
+        for index in parts.indices { parts[index].content = .part(isLast: index == 2) }
+        try queue.value.accept(parts)
+        _ = try queue.value.accept(frame: Self.frames(2))
+        _ = queue.take()
+        _ = queue.fail(.peerEnded)
+        _ = queue.wrote(2)
+        #expect(queue.value.lostCount == 3)
+    }
+
+    @Test("what an abort throws away is counted")
+    func lostByAbort() throws {
+        let queue = Queue()
+        _ = try queue.value.accept(frame: Self.frames(3))
+        _ = queue.abort("bye")
+        #expect(queue.value.lostCount == 3)
     }
 }

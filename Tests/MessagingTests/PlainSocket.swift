@@ -97,30 +97,28 @@ extension PlainSocket {
 }
 
 extension PlainSocket {
-    /// Writes bytes with a descriptor riding along.
-    func writeWithDescriptor(_ bytes: [UInt8]) {
-        var bytes = bytes
-        var control = [UInt8](repeating: 0, count: 24)
-        control.withUnsafeMutableBytes { control in
-            // A header of length, level and kind, and one number.
-            control.storeBytes(of: 20, as: Int.self)
-            control.storeBytes(of: SOL_SOCKET, toByteOffset: 8, as: CInt.self)
-            control.storeBytes(of: 1, toByteOffset: 12, as: CInt.self)
-            control.storeBytes(of: rawValue, toByteOffset: 16, as: CInt.self)
-        }
-        let count = bytes.withUnsafeMutableBytes { bytes in
-            control.withUnsafeMutableBytes { control in
-                var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
-                return withUnsafeMutablePointer(to: &part) { part in
-                    var message = msghdr()
-                    message.msg_iov = part
-                    message.msg_iovlen = 1
-                    message.msg_control = control.baseAddress
-                    message.msg_controllen = control.count
-                    return sendmsg(rawValue, &message, CInt(MSG_DONTWAIT))
+    /// Writes bytes with descriptors riding along.
+    func write(_ bytes: [UInt8], handles: [CInt]) {
+        let count = bytes.withUnsafeBytes { bytes in
+            withUnsafePointer(
+                to: iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
+            ) { part in
+                handles.withUnsafeBufferPointer { handles in
+                    try? System.send(rawValue, UnsafeBufferPointer(start: part, count: 1), handles: handles)
                 }
             }
         }
         #expect(count == bytes.count)
+    }
+
+    /// Reads, without waiting, what comes in one piece, and what rides with it.
+    func readPiece(_ capacity: Int = 65_536) throws -> (bytes: [UInt8], handles: [FileID]) {
+        var handles: [FileID] = []
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 8)
+        defer { buffer.deallocate() }
+        let count = try System.receive(rawValue, into: buffer, takesHandles: true) { arrival in
+            arrival.takeHandles().withNumbers { numbers in handles = numbers.map { FileID($0) } }
+        }
+        return (Array(buffer[..<count]), handles)
     }
 }

@@ -131,6 +131,50 @@ struct FrameDecoderTests {
         #expect([0, 0, 0, 3, 1, 0, 0, 0].withUnsafeBytes { FrameDecoder.helloBodyCount($0) } == nil)
         #expect([UInt8]([0, 0, 0]).withUnsafeBytes { FrameDecoder.helloBodyCount($0) } == nil)
     }
+
+    // MARK: Positions
+
+    @Test(
+        "a message knows where its first header begins, however the stream is cut",
+        arguments: [1, 2, 3, 7, 100, 10_000])
+    func positions(_ portion: Int) throws {
+        let hello = try Hello(messageLimit: 1024).frame()
+        let plain = FrameEncoder.frame(.bytes, [1, 2, 3])
+        let first = FrameHeader(kind: .bytes, hasMore: true, handleCount: 2, bodyCount: 2).bytes + [4, 5]
+        let stream = hello + plain + first + FrameEncoder.frame(.abort, []) + FrameEncoder.frame(.bytes, [6]) + plain
+        let decoder = FedDecoder(limit: 1024)
+        var positions: [UInt64] = []
+        for start in stride(from: 0, to: stream.count, by: portion) {
+            positions += try decoder.positions(of: Array(stream[start..<min(start + portion, stream.count)]))
+            #expect(decoder.decoder.position == UInt64(min(start + portion, stream.count)))
+        }
+        let fragments = UInt64(hello.count + plain.count)
+        let abort = fragments + UInt64(first.count)
+        #expect(positions == [0, UInt64(hello.count), abort, fragments, abort + 17])
+    }
+
+    @Test("the place of a message that is not complete is told while it may still get handles")
+    func openPositions() throws {
+        let decoder = try Self.decoder()
+        let start = decoder.decoder.position
+        #expect(decoder.decoder.openPosition == nil)
+        let handles = FrameHeader(kind: .bytes, hasMore: true, handleCount: 2, bodyCount: 2).bytes
+        _ = try decoder.frame(of: [handles[0]])
+        #expect(decoder.decoder.openPosition == start)
+        _ = try decoder.frame(of: Array(handles[1...]))
+        #expect(decoder.decoder.openPosition == start)
+        _ = try decoder.frame(of: [1, 2])
+        #expect(decoder.decoder.openPosition == start)
+        // Part of the next header: only the message's first one counts.
+        let plain = FrameHeader(kind: .bytes, hasMore: true, bodyCount: 2).bytes
+        _ = try decoder.frame(of: Array(plain[..<3]))
+        #expect(decoder.decoder.openPosition == start)
+        _ = try decoder.frame(of: Array(plain[3...]) + [3, 4] + FrameEncoder.frame(.bytes, []))
+        #expect(decoder.decoder.openPosition == nil)
+        // A message without handles is closed to them as soon as its header is known.
+        _ = try decoder.frame(of: Array(plain))
+        #expect(decoder.decoder.openPosition == nil)
+    }
 }
 
 extension FrameEncoder {
@@ -154,6 +198,16 @@ private final class FedDecoder {
         try bytes.withUnsafeBytes { buffer in
             var input = buffer
             return try decoder.next(from: &input)?.bytes()
+        }
+    }
+
+    /// Where the messages begin that the bytes complete.
+    func positions(of bytes: [UInt8]) throws -> [UInt64] {
+        try bytes.withUnsafeBytes { buffer in
+            var input = buffer
+            var positions: [UInt64] = []
+            while let frame = try decoder.next(from: &input) { positions.append(frame.position) }
+            return positions
         }
     }
 

@@ -27,12 +27,23 @@ const char *clinux_channel_descriptor(void);
 /// A connected pair of Unix stream sockets, both close-on-exec.
 int clinux_socketpair(int descriptors[2]);
 
-/// Sends without SIGPIPE and without waiting, whatever the flags of the descriptor are.
-ssize_t clinux_send(int descriptor, const struct iovec *parts, int count);
+/// The most descriptors that one call passes: the kernel's SCM_MAX_FD.
+#define CLINUX_MAXIMUM_HANDLES 253
 
-/// Receives without waiting, whatever the flags of the descriptor are. Descriptors that came with it have been closed;
-/// then, and only then, `*dropped_descriptors` is written: true.
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors);
+/// Sends without SIGPIPE and without waiting, whatever the flags of the descriptor are. The handles, 253 at most, ride with
+/// the first byte.
+ssize_t clinux_send(int descriptor, const struct iovec *parts, int count, const int *handles, int handle_count);
+
+/// What came with the bytes of one `clinux_receive`.
+struct clinux_arrival {
+    int handle_count;
+    bool truncated; ///< more were sent than could be taken; those have been closed
+};
+
+/// Receives without waiting, whatever the flags of the descriptor are. Descriptors that come with it are marked
+/// close-on-exec and written to `handles`, which has room for all that can come; where it is NULL they are closed.
+/// `*arrival` is written only where some came.
+ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, int *handles, struct clinux_arrival *arrival);
 
 /// Whether the descriptor is a Unix stream socket.
 bool clinux_is_unix_stream(int descriptor);

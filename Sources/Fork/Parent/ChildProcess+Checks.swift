@@ -3,7 +3,9 @@ internal import Reactor
 
 extension ChildProcess.Options {
     var limits: ChannelLimits {
-        ChannelLimits(messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit)
+        ChannelLimits(
+            messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit,
+            acceptsHandles: acceptsHandles)
     }
 
     /// Refuses what can't be meant, before anything is made.
@@ -28,6 +30,11 @@ extension ChildProcess.Options {
             throw ForkError(
                 .invalidArgument,
                 "The options startsSession and processGroup exclude each other: a session begins with a group of its own"
+            )
+        }
+        if endsGroup, !startsSession, processGroup != .new {
+            throw ForkError(
+                .invalidArgument, "The option endsGroup needs a group of the child's own: processGroup or startsSession"
             )
         }
         if case .join(let group) = processGroup, group < 1 {

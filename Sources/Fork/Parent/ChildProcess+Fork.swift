@@ -35,7 +35,7 @@ extension ChildProcess {
         let child = try System.socketPair().split { ours, theirs in
             let channel = try Channel(socket: ours, loop: loop, limits: options.limits)
             let process = try ChildSpawner.spawn(program.request(channel: theirs, options))
-            return ChildProcess(process, channel: channel)
+            return ChildProcess(process, channel: channel, endsGroup: options.endsGroup)
         }
         do {
             try child.start()

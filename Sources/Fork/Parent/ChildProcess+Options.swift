@@ -33,6 +33,10 @@ extension ChildProcess {
         public var startsSession = false
         /// The process group of the child. Default: this program's.
         public var processGroup: ProcessGroup = .inherit
+        /// Ends whatever is left of the child's group, by SIGKILL, as soon as the child has ended: programs that it started,
+        /// and that have not left its group. Needs a group of its own, by ``processGroup`` or ``startsSession``. Default:
+        /// false.
+        public var endsGroup = false
         /// The user that the child runs as. It gets the user's first group too, where ``group`` names no other, and, where
         /// this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
         public var user: Account?
@@ -67,6 +71,9 @@ extension ChildProcess {
         /// How many bytes are queued at most; `send` throws rather than pass it. A single message is taken by an empty
         /// queue whatever its size. Default: 128 MiB.
         public var queueLimit: Int = 128 << 20
+        /// Whether messages of the child may bring handles. Where not, the kernel closes what it sends, and the message is
+        /// an error. Default: true.
+        public var acceptsHandles = true
         /// The loop on which the child's handlers run. Default: one that all children share.
         public var eventLoop: EventLoop?
 

@@ -41,6 +41,12 @@ extension ChildProcess {
         }
     }
 
+    /// How many messages were accepted by `send` and have never left this process, because the child ended, or broke the
+    /// protocol, before they were written. Final once the disconnect event has come; 0 as long as nothing is lost.
+    ///
+    /// What the child did not read although the kernel had it is not among them.
+    public var unsentMessageCount: Int { channel.lostMessageCount }
+
     /// Waits until all that was sent so far has left this process: the kernel has it, and the child can read it even if
     /// this program ends now.
     ///

@@ -17,11 +17,13 @@ public final class ChildProcess: Sendable {
 
     let channel: Channel
     let hub: EventHub
+    private let endsGroup: Bool
     private let process: Locked<ProcessState>
 
     private struct ProcessState: ~Copyable {
         /// A pidfd, until the process has been reaped.
         var handle: Descriptor?
+        var isReaped = false
         var watch: EventLoop.Watch?
         /// Ends a child whose time is over.
         var timer: EventLoop.TimerID?
@@ -31,9 +33,10 @@ public final class ChildProcess: Sendable {
         var lastWaiter: UInt64 = 0
     }
 
-    init(_ spawned: consuming SpawnedProcess, channel: Channel) {
+    init(_ spawned: consuming SpawnedProcess, channel: Channel, endsGroup: Bool) {
         pid = spawned.pid
         self.channel = channel
+        self.endsGroup = endsGroup
         hub = EventHub(loop: channel.loop, channel: channel, hasProcess: true)
         process = Locked(ProcessState(handle: spawned.takeHandle()))
     }
@@ -75,7 +78,11 @@ public final class ChildProcess: Sendable {
         let ended = process.withLock { process -> EndedProcess? in
             guard let handle = process.handle?.rawValue else { return nil }
             do throws(Errno) {
-                return try System.reap(handle)
+                // Before it is reaped: so long the number of the group is the child's and nobody else's.
+                if endsGroup, try System.isZombie(handle) { try? System.signalGroup(pid, Signal.kill.rawValue) }
+                let ended = try System.reap(handle)
+                process.isReaped = ended != nil
+                return ended
             } catch {
                 // ECHILD: something else in this program has waited for it.
                 return EndedProcess(status: .unknown)
@@ -147,6 +154,29 @@ public final class ChildProcess: Sendable {
             guard let handle = process.handle?.rawValue, !System.hasEnded(handle) else { return false }
             do throws(Errno) {
                 try System.signalProcess(handle, signal.rawValue)
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+
+    /// Sends a signal to every process of the child's group, the child among them: for children that start programs of their
+    /// own. The child has to have a group (``Options/processGroup`` set to `new`, or ``Options/startsSession``); its children
+    /// are in it unless they have left it.
+    ///
+    /// Once the child has ended this reaches nobody, because the group's number may be another's: ``Options/endsGroup`` ends
+    /// what it leaves behind.
+    ///
+    /// - Returns: whether there was a group to get it.
+    @discardableResult
+    public func killGroup(_ signal: Signal = .terminate) -> Bool {
+        process.withLock { process in
+            guard let handle = process.handle?.rawValue, !process.isReaped else { return false }
+            do throws(Errno) {
+                // Throws where something else in this program has reaped it. So the number is the child's.
+                _ = try System.isZombie(handle)
+                try System.signalGroup(pid, signal.rawValue)
                 return true
             } catch {
                 return false

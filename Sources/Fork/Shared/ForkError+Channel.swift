@@ -23,6 +23,36 @@ extension ForkError {
                 """)
         case .notEncodable(let cause):
             self.init(.notEncodable, "The value can't be encoded as JSON: \(cause)", cause: cause)
+        case .handlesLost(let announced):
+            self.init(
+                .handlesLost,
+                """
+                A message with \(announced) handles could not be delivered: this process has no descriptors left for them. \
+                Raise its limit of open files, or take fewer at a time
+                """)
+        case .handlesNotTaken(let announced):
+            self.init(
+                .handlesLost,
+                """
+                A message with \(announced) handles was not delivered: the option `acceptsHandles` of the fork says that \
+                this child may not send any
+                """)
+        case .handlesNotTakenByPeer:
+            self.init(.handlesNotSupported, "The message can't be sent: the other side takes no handles")
+        case .tooManyHandles(let count):
+            self.init(
+                .invalidArgument, "The message has \(count) handles, and the kernel passes at most 253 with one message"
+            )
+        case .handleNotOpen(let number):
+            self.init(
+                .invalidArgument,
+                "The descriptor \(number) is not open, so it can't be sent; a handle that was given away is closed by it"
+            )
+        case .handlesRefused(let errno):
+            self.init(
+                .handlesLost,
+                "A message was not sent: the kernel does not pass one of its handles, which were: \(errno)",
+                errno: errno)
         case .protocolViolation(let error):
             self.init(
                 .protocolViolation, "The other side broke the protocol, and the channel was closed: \(error)",

@@ -22,7 +22,8 @@ public struct ForkError: Error, Sendable {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String, Sendable {
             case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
-            case invalidMessage, protocolViolation, abortedByPeer, handlerFailed, system
+            case invalidMessage, handlesLost, handlesNotSupported, protocolViolation, abortedByPeer, handlerFailed,
+                system
         }
 
         private let kind: Kind
@@ -47,6 +48,10 @@ public struct ForkError: Error, Sendable {
         public static let notEncodable = Code(.notEncodable)
         /// One message from the other side could not be read. The following ones are.
         public static let invalidMessage = Code(.invalidMessage)
+        /// One message was lost, because its handles could not be sent or received. The following ones are not.
+        public static let handlesLost = Code(.handlesLost)
+        /// The other side takes no handles; the message was not queued.
+        public static let handlesNotSupported = Code(.handlesNotSupported)
         /// The other side does not follow the protocol. The channel has been closed.
         public static let protocolViolation = Code(.protocolViolation)
         /// The other side found this side's bytes wrong and has closed the channel.

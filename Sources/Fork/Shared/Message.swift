@@ -1,9 +1,11 @@
 internal import JSONCodec
 internal import Messaging
+internal import Reactor
 
-/// A message that arrived: JSON, or bytes.
+/// A message that arrived: JSON, or bytes, and the handles that came with it.
 ///
 /// It has been checked when it is delivered: reading it as ``json`` can't fail. It can be kept and passed to other tasks.
+/// Handles that nobody takes out of it are closed when the last copy of the message is gone.
 public struct Message: Sendable {
     let inbound: InboundMessage
 
@@ -35,14 +37,34 @@ public struct Message: Sendable {
                 type, .init(codingPath: [], debugDescription: "The message is bytes, not JSON; use `bytes`"))
         }
     }
+
+    // MARK: Handles
+
+    /// How many handles came with the message, taken or not.
+    public var handleCount: Int { inbound.handles?.count ?? 0 }
+
+    /// Takes the first handle that nobody has taken yet; nil where there is none. All copies of a message, and so all
+    /// handlers that it is passed to, share its handles.
+    public func takeHandle() -> Handle? {
+        guard let descriptor = inbound.handles?.takeFirst() else { return nil }
+        return Handle(descriptor)
+    }
+
+    /// Takes all handles that nobody has taken yet, in their order.
+    public func takeHandles() -> Handles {
+        guard let handles = inbound.handles else { return Handles() }
+        return Handles(handles.takeAll())
+    }
 }
 
 extension Message: CustomStringConvertible {
-    /// The JSON text, or how many bytes it is.
+    /// The JSON text, or how many bytes it is, and how many handles came with it.
     public var description: String {
-        switch inbound.content {
-        case .json(let document): document.json.description
-        case .bytes(let bytes): "\(bytes.count) bytes"
-        }
+        let text =
+            switch inbound.content {
+            case .json(let document): document.json.description
+            case .bytes(let bytes): "\(bytes.count) bytes"
+            }
+        return handleCount == 0 ? text : "\(text) with \(handleCount) handles"
     }
 }

@@ -22,7 +22,7 @@ public struct MessageSequence: AsyncSequence, Sendable {
         return AsyncIterator(
             buffer: EventBuffer(source, .message, until: .disconnect) { event in
                 guard case .message(let message) = event else { return nil }
-                return (message, message.inbound.byteCount)
+                return (message, message.inbound.cost)
             })
     }
 }
@@ -63,7 +63,7 @@ public struct EventSequence: AsyncSequence, Sendable {
         AsyncIterator(
             buffer: EventBuffer(source, .all, until: .close) { event in
                 guard case .message(let message) = event else { return (event, size: 0) }
-                return (event, size: message.inbound.byteCount)
+                return (event, size: message.inbound.cost)
             })
     }
 }

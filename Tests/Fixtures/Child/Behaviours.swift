@@ -1,5 +1,6 @@
 import Fork
 import Glibc
+import SystemPackage
 
 /// Sends everything back as it came.
 func echo() {
@@ -264,4 +265,55 @@ func background() throws {
     for _ in 0..<4 { try Process.send(String(repeating: "x", count: 1 << 20)) }
     try Process.send("all")
     while true { pause() }
+}
+
+/// Writes the number in each message to the sockets that came with it, closes them, and tells how many there were.
+func serveHandles() {
+    Process.onError { error in
+        _ = try? Process.send(["error": .string(error.code.description)] as JSON)
+    }
+    Process.onMessage { message in
+        let count = message.handleCount
+        let number = message.json["number"]?.integerValue ?? -1
+        while let handle = message.takeHandle() {
+            _ = try handle.fileDescriptor.writeAll("\(number)".utf8)
+        }
+        try Process.send([.integer(Int64(number)), .integer(Int64(count))] as JSON)
+    }
+    Process.serve()
+}
+
+/// Sends the handles of each message back with it.
+func returnHandles() {
+    Process.onMessage { message in
+        try Process.send(message.json, handles: message.takeHandles())
+    }
+    Process.serve()
+}
+
+/// Sends many handles at once, and stops until it is let go on.
+func sendHandles(count: Int) throws {
+    for number in 0..<count {
+        try Process.send(number, handles: try Handles(duplicating: FileDescriptor.standardInput))
+    }
+    kill(getpid(), SIGSTOP)
+    Process.serve()
+}
+
+/// Tries to send a handle to a parent that takes none.
+func refusedHandle() throws {
+    do {
+        try Process.send("with", handles: try Handles(duplicating: FileDescriptor.standardInput))
+    } catch let error as ForkError {
+        try Process.send(["error": .string(error.code.description)] as JSON)
+    }
+}
+
+/// Starts a program that runs on in the same group, tells its number, and ends or waits.
+func leaveProgram(end: String) throws {
+    var pid: pid_t = 0
+    let argv: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("600"), nil]
+    guard posix_spawn(&pid, "/bin/sleep", nil, nil, argv, environ) == 0 else { exit(1) }
+    try Process.send(Int64(pid))
+    if end == "wait" { Process.serve() }
 }

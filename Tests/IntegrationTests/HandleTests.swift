@@ -1,0 +1,215 @@
+import Fork
+import Foundation
+import SystemPackage
+import Testing
+
+@Suite("Handles")
+struct HandleTests {
+    /// Two connected sockets, the second for somebody else.
+    private struct Pair: ~Copyable {
+        let ours: Handle
+        let theirs: Handle
+
+        init() throws {
+            var ends: [Int32] = [-1, -1]
+            try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            ours = Handle(owning: FileDescriptor(rawValue: ends[0]))
+            theirs = Handle(owning: FileDescriptor(rawValue: ends[1]))
+        }
+
+        /// Hands the second one on, and keeps the first.
+        consuming func split(_ body: (consuming Handle) throws -> Void) rethrows -> Handle {
+            try body(theirs)
+            return ours
+        }
+    }
+
+    /// All that comes from a socket until its end, which comes when the last copy of the other end is closed.
+    private static func readToEnd(_ socket: consuming Handle) async -> String {
+        let number = socket.take()
+        let bytes = await blocking {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 1024)
+            while let count = try? buffer.withUnsafeMutableBytes({ try number.read(into: $0) }), count > 0 {
+                bytes += buffer[..<count]
+            }
+            return bytes
+        }
+        try? number.close()
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test("80 sockets sent back to back among 80 plain messages and long ones arrive each with its own, in order")
+    func eighty() async throws {
+        let child = try Fixture.fork("serve-handles")
+        let recorder = Recorder(child)
+        let long = String(repeating: "x", count: 800_000)
+        var wanted: [JSON] = []
+        var sockets: [FileDescriptor] = []
+        for number in 0..<Int64(80) {
+            let pair = try Pair()
+            let ours = try pair.split { theirs in
+                var handles = Handles()
+                handles.append(theirs)
+                let message: JSON =
+                    number % 10 == 3
+                    ? ["number": .integer(number), "long": .string(long)] : ["number": .integer(number)]
+                _ = try child.sendNow(message, handles: handles)
+            }
+            sockets.append(ours.take())
+            _ = try child.sendNow(["number": .integer(1000 + number)] as JSON)
+            if number % 10 == 7 { _ = try child.sendNow(["number": -1, "long": .string(long)] as JSON) }
+            wanted += [[.integer(number), 1], [.integer(1000 + number), 0]]
+            if number % 10 == 7 { wanted.append([-1, 0]) }
+        }
+        // Each ends only when neither the child nor this process has a copy any more.
+        for (number, socket) in sockets.enumerated() {
+            let text = try await within { await Self.readToEnd(Handle(owning: socket)) }
+            #expect(text == "\(number)")
+        }
+        child.disconnect()
+        try await closed(child)
+        #expect(recorder.messages == wanted)
+        #expect(recorder.errors.isEmpty)
+    }
+
+    @Test("a duplicate that is sent leaves the sender its own")
+    func duplicates() async throws {
+        let child = try Fixture.fork("serve-handles")
+        let pair = try Pair()
+        let mine = try pair.theirs.fileDescriptor.duplicate()
+        _ = try child.sendNow(["number": 5] as JSON, handles: try Handles(duplicating: pair.theirs.fileDescriptor))
+        child.disconnect()
+        _ = try await within { await child.exit }
+        _ = try mine.writeAll("mine".utf8)
+        try mine.close()
+        let text = await Self.readToEnd(pair.split { _ in })
+        #expect(text == "5mine")
+    }
+
+    @Test("several handles of one message, of several kinds, go to the child and come back in their order")
+    func roundTrip() async throws {
+        let child = try Fixture.fork("return-handles")
+        var messages = child.messages.makeAsyncIterator()
+        var ends: [Int32] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        // Swift's Glibc module does not show it.
+        typealias MemoryFile = @convention(c) (UnsafePointer<CChar>, UInt32) -> Int32
+        let memory = unsafeBitCast(dlsym(nil, "memfd_create"), to: MemoryFile.self)("fork-test", 0)
+        let file = try FileDescriptor.open("/dev/zero", .readOnly)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let numbers = [ends[0], ends[1], memory, file.rawValue, listener]
+        let wanted = numbers.map(Self.identity)
+        var handles = Handles()
+        for number in numbers { handles.append(Handle(owning: FileDescriptor(rawValue: number))) }
+        #expect(handles.count == 5)
+        _ = try child.sendNow("there and back", handles: handles)
+        let message = try #require(await messages.next())
+        #expect(message.json == "there and back" && message.handleCount == 5)
+        #expect(message.description.contains("5 handles"))
+        let copy = message
+        var heard: [String] = []
+        while let handle = copy.takeHandle() {
+            let number = handle.fileDescriptor.rawValue
+            heard.append(Self.identity(number))
+            #expect(fcntl(number, F_GETFD) == FD_CLOEXEC)
+        }
+        #expect(heard == wanted)
+        let rest = message.takeHandles().count
+        #expect(rest == 0)
+        child.kill(.kill)
+    }
+
+    /// What a descriptor refers to.
+    private static func identity(_ number: Int32) -> String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) ?? "closed"
+    }
+
+    @Test("bytes take handles along, in the waiting form too")
+    func bytes() async throws {
+        let child = try Fixture.fork("return-handles")
+        var messages = child.messages.makeAsyncIterator()
+        try await child.send(bytes: [1, 2], handles: try Handles(duplicating: .standardInput))
+        // The child answers with JSON, which bytes are not.
+        let first = await messages.next()
+        #expect(first?.json == .null && first?.handleCount == 1)
+        try await child.send("x", handles: try Handles(duplicating: .standardInput, .standardOutput))
+        let second = await messages.next()
+        #expect(second?.handleCount == 2)
+        child.kill(.kill)
+    }
+
+    @Test("a child without free descriptors loses the message, hears of it, and gets the next one")
+    func childWithoutRoom() async throws {
+        var options = ChildProcess.Options()
+        options.resourceLimits.openFiles = 16
+        let child = try Fixture.fork("serve-handles", options: options)
+        var messages = child.messages.makeAsyncIterator()
+        var handles = Handles()
+        for _ in 0..<30 { handles.append(try Handle(duplicating: .standardInput)) }
+        _ = try child.sendNow(["number": 1] as JSON, handles: handles)
+        _ = try child.sendNow(["number": 2] as JSON)
+        let pair = try Pair()
+        let ours = try pair.split { theirs in
+            var one = Handles()
+            one.append(theirs)
+            _ = try child.sendNow(["number": 3] as JSON, handles: one)
+        }
+        let answers = [await messages.next()?.json, await messages.next()?.json, await messages.next()?.json]
+        #expect(answers == [["error": "handlesLost"], [2, 0], [3, 1]])
+        #expect(await Self.readToEnd(ours) == "3")
+        child.kill(.kill)
+    }
+
+    @Test("a child that may send no handles is told before it has sent one")
+    func notAccepted() async throws {
+        var options = ChildProcess.Options()
+        options.acceptsHandles = false
+        let child = try Fixture.fork("refused-handle", options: options)
+        let recorder = Recorder(child)
+        try await closed(child)
+        #expect(recorder.messages == [["error": "handlesNotSupported"]])
+    }
+
+    @Test("more handles than the system lets a user have under way wait until some have been read")
+    func tooManyUnderWay() async throws {
+        guard geteuid() == 0 else { return }
+        var options = ChildProcess.Options()
+        options.user = 65534
+        // So many may be under way; each that waits takes a place in the child's own table.
+        options.resourceLimits.openFiles = 24
+        let child = try Fixture.fork("send-handles", "36", options: options)
+        // Nobody reads until the child has sent all that it could.
+        try await eventually("the child to stop") { Probe.state(child.pid) == "T" }
+        #expect(child.kill(.continue))
+        let messages = child.messages
+        let counts = try await within {
+            var counts: [Int] = []
+            for await message in messages {
+                counts.append(message.handleCount)
+                if counts.count == 36 { break }
+            }
+            return counts
+        }
+        #expect(counts == .init(repeating: 1, count: 36))
+        child.kill(.kill)
+    }
+
+    @Test("messages that never left are counted once the child has gone")
+    func unsent() async throws {
+        let child = try Fixture.fork("mute")
+        _ = try child.sendNow(String(repeating: "x", count: 4 << 20))
+        for number in 0..<5 { _ = try child.sendNow(number) }
+        #expect(child.unsentMessageCount == 0)
+        child.kill(.kill)
+        try await closed(child)
+        #expect(child.unsentMessageCount == 6)
+    }
+}
+
+extension ChildProcess {
+    fileprivate func sendNow(_ value: some Encodable, handles: consuming Handles) throws -> Bool {
+        try send(value, handles: handles)
+    }
+}

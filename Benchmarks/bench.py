@@ -19,11 +19,13 @@ COUNTS = {
     "round-trip": {"ours": 10_000, "c": 20_000, "node": 10_000},
     "to-parent": {"ours": 150_000, "c": 150_000, "c-gathered": 5_000_000, "node": 50_000},
     "to-child": {"ours": 150_000, "c": 150_000, "c-gathered": 5_000_000, "node": 50_000},
+    "handles": {"ours": 50_000, "c": 100_000, "node": 3_000},
 }
 MEASURES = {
     "round-trip": [("p50", "µs", 1), ("p99", "µs", 1), ("rate", "/s", 0)],
     "to-parent": [("rate", "/s", 0)],
     "to-child": [("rate", "/s", 0)],
+    "handles": [("rate", "/s", 0)],
 }
 TITLES = {"ours": "ours", "c": "raw C", "c-gathered": "raw C, gathered", "node": "Node"}
 

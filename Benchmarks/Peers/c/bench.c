@@ -1,7 +1,7 @@
 // The floor: the same bytes over the same kind of socket, with blocking calls and nothing else. Frames have a header of
 // eight bytes like ours; bodies are compared with what is expected, not parsed.
 //
-//     bench round-trip|to-parent|to-child <count> [gathered]
+//     bench round-trip|to-parent|to-child|handles <count> [gathered]
 //
 // A sender writes each message with a call of its own, or, `gathered`, as many as fit into 64 KiB with one.
 
@@ -124,6 +124,51 @@ static void receive_items(struct channel *channel, long count) {
     }
 }
 
+// A control message with one descriptor, aligned as its header has to be.
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+// Sends an item with a descriptor each time.
+static void send_handles(struct channel *channel, long count) {
+    uint8_t frame[header_size + sizeof item - 1] = {0, 0, 0, sizeof item - 1 + counted_size, message_kind, 0, 0, 1};
+    memcpy(frame + header_size, item, sizeof item - 1);
+    struct iovec part = {.iov_base = frame, .iov_len = sizeof frame};
+    union control control = {{0}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    for (long index = 0; index < count; index++) {
+        // As ours: a duplicate for each message, which is closed when it has been sent.
+        int handle = dup(STDERR_FILENO);
+        memcpy(CMSG_DATA(header), &handle, sizeof handle);
+        if (sendmsg(channel->descriptor, &message, 0) != sizeof frame) {
+            fail("sendmsg");
+        }
+        close(handle);
+    }
+}
+
+static void receive_handles(struct channel *channel, long count) {
+    for (long index = 0; index < count; index++) {
+        struct iovec part = {.iov_base = channel->in, .iov_len = header_size + sizeof item - 1};
+        union control control;
+        struct msghdr message = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        ssize_t read = recvmsg(channel->descriptor, &message, MSG_WAITALL | MSG_CMSG_CLOEXEC);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        if (read != (ssize_t)part.iov_len || header == NULL || memcmp(channel->in + header_size, item, sizeof item - 1)) {
+            fail("an unexpected message");
+        }
+        int handle = -1;
+        memcpy(&handle, CMSG_DATA(header), sizeof handle);
+        close(handle);
+    }
+}
+
 static void run_child(struct channel *channel, const char *workload, const long counts[2]) {
     if (strcmp(workload, "round-trip") == 0) {
         while (RECEIVE(channel, ping)) {
@@ -139,7 +184,11 @@ static void run_child(struct channel *channel, const char *workload, const long 
             }
             send_items(channel, counts[run]);
         } else {
-            receive_items(channel, counts[run]);
+            if (strcmp(workload, "handles") == 0) {
+                receive_handles(channel, counts[run]);
+            } else {
+                receive_items(channel, counts[run]);
+            }
             SEND(channel, pong);
             flush(channel);
         }
@@ -182,16 +231,20 @@ static void round_trips(struct channel *channel, long warm_up, long count) {
     free(times);
 }
 
-static void one_way(struct channel *channel, bool to_parent, const long counts[2]) {
+static void one_way(struct channel *channel, const char *workload, const long counts[2]) {
     int64_t start = 0, end = 0;
     for (int run = 0; run < 2; run++) {
         start = now();
-        if (to_parent) {
+        if (strcmp(workload, "to-parent") == 0) {
             SEND(channel, ping);
             flush(channel);
             receive_items(channel, counts[run]);
         } else {
-            send_items(channel, counts[run]);
+            if (strcmp(workload, "handles") == 0) {
+                send_handles(channel, counts[run]);
+            } else {
+                send_items(channel, counts[run]);
+            }
             if (!RECEIVE(channel, pong)) {
                 fail("the child has ended");
             }
@@ -204,7 +257,7 @@ static void one_way(struct channel *channel, bool to_parent, const long counts[2
 int main(int argument_count, char **arguments) {
     long count = argument_count > 2 ? atol(arguments[2]) : 0;
     if (count <= 0) {
-        fprintf(stderr, "usage: bench round-trip|to-parent|to-child <count> [gathered]\n");
+        fprintf(stderr, "usage: bench round-trip|to-parent|to-child|handles <count> [gathered]\n");
         return 2;
     }
     const char *workload = arguments[1];
@@ -228,7 +281,7 @@ int main(int argument_count, char **arguments) {
     if (strcmp(workload, "round-trip") == 0) {
         round_trips(&channel, counts[0], count);
     } else {
-        one_way(&channel, strcmp(workload, "to-parent") == 0, counts);
+        one_way(&channel, workload, counts);
     }
     close(channel.descriptor);
     int status = 0;

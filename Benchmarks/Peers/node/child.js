@@ -9,6 +9,10 @@ const workloads = {
     process.send('pong');
   },
   'to-parent': (count) => sendItems(process, count),
+  'handles': (item, socket) => {
+    socket.destroy();
+    workloads['to-child'](item);
+  },
   'to-child': (item) => {
     sum += item.id;
     if (item.ok) return;

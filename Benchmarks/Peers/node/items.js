@@ -3,8 +3,8 @@
 // Ids have six digits, so that all peers send the same number of bytes.
 const idOf = (index) => 100000 + (index % 900000);
 
-// Sends items as fast as the channel takes them: when `send` returns false, waits until all have been written.
-exports.sendItems = async function (channel, count) {
+// Sends items, each with the handle if there is one, as fast as the channel takes them: when `send` returns false, waits until all have been written.
+exports.sendItems = async function (channel, count, handle) {
   let unwritten = 0;
   let allWritten = null;
   const written = (error) => {
@@ -15,7 +15,7 @@ exports.sendItems = async function (channel, count) {
   for (let index = 1; index <= count; index++) {
     const item = { id: idOf(index), name: 'item', ok: index < count };
     unwritten++;
-    if (!channel.send(item, written) && unwritten > 0) {
+    if (!channel.send(item, handle, { keepOpen: true }, written) && unwritten > 0) {
       await new Promise((resolve) => (allWritten = resolve));
       allWritten = null;
     }

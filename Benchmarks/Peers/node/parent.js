@@ -3,6 +3,7 @@
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
+const net = require('node:net');
 const path = require('node:path');
 const { sendItems, sumOfIds } = require('./items.js');
 
@@ -69,7 +70,36 @@ async function itemsToChild(child, count) {
   return run(count);
 }
 
-const workloads = { 'round-trip': roundTrips, 'to-parent': itemsToParent, 'to-child': itemsToChild };
+// Sends items with a socket each, which stays open here; the child closes what it gets.
+async function handlesToChild(child, count) {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  const client = net.connect(server.address().port, '127.0.0.1');
+  const [socket] = await accepted;
+  const run = async (count) => {
+    const answer = once(child, 'message');
+    const start = now();
+    await sendItems(child, count, socket);
+    const [sum] = await answer;
+    const end = now();
+    if (sum !== sumOfIds(count)) throw new Error('an item is missing');
+    return { rate: (count / (end - start)) * 1e9 };
+  };
+  await run(Math.max(Math.floor(count / warmUpShare), 1));
+  const result = await run(count);
+  client.destroy();
+  socket.destroy();
+  server.close();
+  return result;
+}
+
+const workloads = {
+  'round-trip': roundTrips,
+  'to-parent': itemsToParent,
+  'to-child': itemsToChild,
+  'handles': handlesToChild,
+};
 
 async function main([workload, count]) {
   const child = fork(path.join(__dirname, 'child.js'), [workload]);

@@ -45,6 +45,15 @@ case "to-child":
         sum.add(item.id, ordering: .relaxed)
         if !item.ok { try Process.send(sum.exchange(0, ordering: .relaxed)) }
     }
+case "handles":
+    let sum = Atomic(0)
+    Process.onMessage { message in
+        // The descriptor is closed with the message.
+        if message.handleCount != 1 { fail("a descriptor is missing") }
+        let item = try message.decode(Item.self)
+        sum.add(item.id, ordering: .relaxed)
+        if !item.ok { try Process.send(sum.exchange(0, ordering: .relaxed)) }
+    }
 default:
     fail("unknown workload")
 }

@@ -91,3 +91,25 @@ func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
     }
     return result
 }
+
+// MARK: Descriptors
+
+/// Sends items with a descriptor each, as fast as the channel takes them; the child closes what it gets.
+func handlesToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
+    var answers = child.messages(of: Int.self).makeAsyncIterator()
+    let shared = FileDescriptor(rawValue: STDERR_FILENO)
+    var result = JSON.null
+    for count in [max(count / warmUpShare, 1), count] {
+        let start = now()
+        for index in 1...count {
+            let item = Item(id: Item.id(of: index), ok: index < count)
+            // What is queued holds its descriptors, and there are only so many.
+            if try !child.send(item, handles: Handles(duplicating: shared)) || index.isMultiple(of: 100) {
+                try await child.flush()
+            }
+        }
+        guard try await answers.next() == Item.sumOfIDs(count) else { fail("an item is missing") }
+        result = rate(count, from: start, to: now())
+    }
+    return result
+}

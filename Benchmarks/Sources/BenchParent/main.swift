@@ -15,6 +15,7 @@ do {
         case "round-trip": try await roundTrips(with: child, count: count)
         case "to-parent": try await itemsToParent(from: child, count: count)
         case "to-child": try await itemsToChild(child, count: count)
+        case "handles": try await handlesToChild(child, count: count)
         default: fail("unknown workload '\(workload)'")
         }
     child.disconnect()

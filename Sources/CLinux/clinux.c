@@ -37,27 +37,48 @@ void clinux_tsan_acquire(void *token) { (void)token; }
 void clinux_tsan_release(void *token) { (void)token; }
 #endif
 
-static char channel_descriptor[32];
+struct variable {
+    bool is_set;
+    char value[32];
+};
 
-// Runs before main: later, another thread might be reading the environment, and a child started by this program could
-// already have inherited both the variable and the descriptor.
-__attribute__((constructor)) static void take_channel_descriptor(void) {
-    const char *value = getenv(CLINUX_CHANNEL_VARIABLE);
+static struct variable channel, node_channel, node_mode;
+
+static void take(const char *name, struct variable *variable) {
+    const char *value = getenv(name);
     if (value == NULL) {
         return;
     }
-    snprintf(channel_descriptor, sizeof channel_descriptor, "%s", value);
-    unsetenv(CLINUX_CHANNEL_VARIABLE);
+    variable->is_set = true;
+    snprintf(variable->value, sizeof variable->value, "%s", value);
+    unsetenv(name);
+}
+
+static void mark_close_on_exec(const struct variable *variable) {
     char *end = NULL;
-    long descriptor = strtol(channel_descriptor, &end, 10);
-    if (end != channel_descriptor && *end == '\0' && descriptor > 2 && descriptor < 1 << 20) {
+    long descriptor = strtol(variable->value, &end, 10);
+    if (end != variable->value && *end == '\0' && descriptor > 2 && descriptor < 1 << 20) {
         fcntl((int)descriptor, F_SETFD, FD_CLOEXEC);
     }
 }
 
-const char *clinux_channel_descriptor(void) {
-    return channel_descriptor[0] == '\0' ? NULL : channel_descriptor;
+// Runs before main: later, another thread might be reading the environment, and a child started by this program could
+// already have inherited both the variables and the descriptors.
+__attribute__((constructor)) static void take_channel(void) {
+    take(CLINUX_CHANNEL_VARIABLE, &channel);
+    take(CLINUX_NODE_CHANNEL_VARIABLE, &node_channel);
+    take(CLINUX_NODE_MODE_VARIABLE, &node_mode);
+    mark_close_on_exec(&channel);
+    mark_close_on_exec(&node_channel);
 }
+
+static const char *value(const struct variable *variable) {
+    return variable->is_set ? variable->value : NULL;
+}
+
+const char *clinux_channel_descriptor(void) { return value(&channel); }
+const char *clinux_node_channel_descriptor(void) { return value(&node_channel); }
+const char *clinux_node_mode(void) { return value(&node_mode); }
 
 int clinux_socketpair(int descriptors[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, descriptors);

@@ -9,24 +9,50 @@ internal import CJSON
 /// `deinit`, which runs when nobody can read any more, because every reader holds the document.
 package final class JSONDocument: @unchecked Sendable {
     private let tree: Tree
+    /// Nil for a whole text. Otherwise this is a part of its tree, and keeps it.
+    private let whole: JSONDocument?
 
     /// Some key in the tree is not plain ASCII, or was written with an escape.
     let hasUnusualKeys: Bool
 
     /// Parses one JSON text. The bytes are not kept.
     ///
-    /// `maximumDepth` bounds the stack that parsing, reading and releasing need.
-    package init(parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512) throws(JSONError) {
+    /// - Parameters:
+    ///   - maximumDepth: bounds the stack that parsing, reading and releasing need.
+    ///   - numbersAreDoubles: the writer has no other numbers than doubles, and writes large ones in their shortest form,
+    ///     as JavaScript does: an integer that no double equals stands for the double that is nearest.
+    package init(
+        parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512, numbersAreDoubles: Bool = false
+    ) throws(JSONError) {
         let scanned = try Scanner.scan(bytes, maximumDepth: maximumDepth)
         if scanned.edits.isEmpty {
             tree = try Tree(parsing: UnsafeRawBufferPointer(rebasing: bytes[scanned.value]), depth: scanned.depth)
         } else {
             tree = try Tree(parsing: TextEdit.apply(scanned.edits, to: bytes, in: scanned.value), depth: scanned.depth)
         }
+        whole = nil
         hasUnusualKeys = scanned.hasUnusualKeys
         guard try root.verifiedMemberCount() == scanned.memberCount else {
             throw JSONError(.duplicateKey, "An object has the same key twice; readers disagree on which value counts.")
         }
+        if numbersAreDoubles, JSONText.firstIntegerBeyondDouble(in: bytes) != nil { root.roundIntegers() }
+    }
+
+    private init(_ node: TreeNode, in document: JSONDocument) {
+        tree = Tree(borrowing: node.pointer)
+        whole = document.whole ?? document
+        hasUnusualKeys = document.hasUnusualKeys
+    }
+
+    /// A member of the object that this is; nil where it is none, or has no such member.
+    package func member(_ key: String) -> JSONDocument? {
+        guard root.kind == .object, let node = root.member(key) else { return nil }
+        return JSONDocument(node, in: self)
+    }
+
+    /// The string that this is, where it is one.
+    package var string: String? {
+        withExtendedLifetime(self) { root.kind == .string ? root.string : nil }
     }
 
     var root: TreeNode { TreeNode(pointer: tree.root) }
@@ -45,10 +71,18 @@ package final class JSONDocument: @unchecked Sendable {
 /// Owns a tree of json-c's. A null is represented by no pointer.
 private struct Tree: ~Copyable {
     let root: OpaquePointer?
+    private let isOwned: Bool
+
+    /// A part of another tree.
+    init(borrowing root: OpaquePointer?) {
+        self.root = root
+        isOwned = false
+    }
 
     /// Parses a text that the scanner has accepted.
     init(parsing text: UnsafeRawBufferPointer, depth: Int) throws(JSONError) {
         root = try Self.parse(text, depth: depth)
+        isOwned = true
     }
 
     private static func parse(_ text: UnsafeRawBufferPointer, depth: Int) throws(JSONError) -> OpaquePointer? {
@@ -79,9 +113,10 @@ private struct Tree: ~Copyable {
         root = try text.withUnsafeBufferPointer { (bytes) throws(JSONError) in
             try Self.parse(UnsafeRawBufferPointer(bytes), depth: depth)
         }
+        isOwned = true
     }
 
     deinit {
-        json_object_put(root)
+        if isOwned { json_object_put(root) }
     }
 }

@@ -156,4 +156,30 @@ extension TreeNode {
             next += 1
         }
     }
+
+    /// Makes every integer that no double equals the double that is nearest. The only change of a tree after its parse, and
+    /// made before anybody else knows it.
+    func roundIntegers() {
+        switch kind {
+        case .array: for index in 0..<elementCount { element(index).roundIntegers() }
+        case .object:
+            var members = members
+            while let value = members.nextValue() { value.roundIntegers() }
+        case .number:
+            switch number {
+            case .integer(let integer) where Double(exactly: integer) == nil:
+                // The nearest double of the largest integers is 2^63, which no Int64 is.
+                if let nearest = Int64(exactly: Double(integer)) {
+                    json_object_set_int64(pointer, nearest)
+                } else {
+                    json_object_set_uint64(pointer, 1 << 63)
+                }
+            case .unsigned(let unsigned) where Double(exactly: unsigned) == nil:
+                // That of these may be 2^64, which JavaScript writes as 18446744073709552000, and so never comes here.
+                if let nearest = UInt64(exactly: Double(unsigned)) { json_object_set_uint64(pointer, nearest) }
+            case .integer, .unsigned, .double: break
+            }
+        case .null, .bool, .string: break
+        }
+    }
 }

@@ -29,7 +29,7 @@ extension Channel {
 
     /// Tells the peer why the channel ends here, as far as that is possible without waiting, and ends it.
     func abort(_ error: WireError) {
-        if let frame = try? Abort(message: error.description).frame() {
+        if dialect == .native, let frame = try? Abort(message: error.description).frame() {
             let action = outbound.withLock { outbound in
                 let action = outbound.queue.abort(with: frame)
                 perform(action, &outbound)

@@ -179,6 +179,7 @@ extension Channel {
     }
 
     private func deliver(_ frame: InboundFrame) throws(WireError) {
+        if dialect == .node { return try deliverLine(frame) }
         var handles: SharedDescriptors?
         if frame.handleCount > 0 {
             handles = try takeHandles(frame.handleCount, at: frame.position)
@@ -217,7 +218,7 @@ extension Channel {
         return nil
     }
 
-    private func give(_ message: InboundMessage) {
+    func give(_ message: InboundMessage) {
         if inbound.delegate?.channelReceived(message) == false {
             inbound.refused = message
             inbound.hasConsumer = false

@@ -22,11 +22,15 @@ extension Channel {
     package func send(_ value: some Encodable) throws(ChannelError) -> Bool {
         var buffer = outbound.withLock { $0.takeSpare() }
         do {
-            try FrameEncoder.appendMessage(value, to: &buffer)
+            switch dialect {
+            case .native: try FrameEncoder.appendMessage(value, to: &buffer)
+            case .node: try NodeEncoder.append(value, to: &buffer)
+            }
         } catch {
             outbound.withLock { $0.keepSpare(buffer) }
             throw .notEncodable(error)
         }
+        if dialect == .node { return try submit(.frame(buffer), buffer.count - 1) }
         let bodyCount = buffer.count - FrameHeader.size
         if bodyCount > FrameEncoder.fragmentSize {
             return try submit(.chunks(Self.fragments(.message, buffer, from: FrameHeader.size)), bodyCount)
@@ -37,6 +41,7 @@ extension Channel {
     /// Queues a binary message; a long array is kept, not copied.
     @discardableResult
     package func send(bytes: [UInt8]) throws(ChannelError) -> Bool {
+        if dialect == .node { throw .bytesNotSupported }
         if bytes.count > Self.copiedSize {
             return try submit(.chunks(Self.fragments(.bytes, bytes, from: 0)), bytes.count)
         }
@@ -53,6 +58,7 @@ extension Channel {
     package func send(_ value: some Encodable, handles: consuming DescriptorList) throws(ChannelError) -> Bool {
         if handles.isEmpty { return try send(value) }
         try check(handles)
+        if dialect == .node { return try sendLine(value, handles) }
         var buffer: [UInt8] = []
         do {
             try FrameEncoder.appendMessage(value, handleCount: handles.count, to: &buffer)
@@ -68,15 +74,32 @@ extension Channel {
         return try submit(.chunks([chunk]), bodyCount)
     }
 
+    private func sendLine(_ value: some Encodable, _ handles: consuming DescriptorList) throws(ChannelError) -> Bool {
+        guard let type = handles.withNumbers({ $0.first.flatMap { System.socketKind($0) } }) else {
+            throw .handleKindNotSupported
+        }
+        var buffer: [UInt8] = []
+        do {
+            try NodeEncoder.append(value, handle: type.nodeType, to: &buffer)
+        } catch {
+            throw .notEncodable(error)
+        }
+        let chunk = OutboundQueue.Chunk(
+            bytes: buffer, range: 0..<buffer.count, startsMessage: true, handles: OutboundHandles(handles),
+            content: .lines)
+        return try submit(.chunks([chunk]), buffer.count - 1)
+    }
+
     @discardableResult
     package func send(bytes: [UInt8], handles: consuming DescriptorList) throws(ChannelError) -> Bool {
-        if handles.isEmpty { return try send(bytes: bytes) }
+        if handles.isEmpty || dialect == .node { return try send(bytes: bytes) }
         try check(handles)
         return try submit(.chunks(Self.fragments(.bytes, bytes, from: 0, handles)), bytes.count)
     }
 
     private func check(_ handles: borrowing DescriptorList) throws(ChannelError) {
-        if handles.count > FrameHeader.maximumHandleCount { throw .tooManyHandles(handles.count) }
+        let limit = dialect == .native ? FrameHeader.maximumHandleCount : 1
+        if handles.count > limit { throw .tooManyHandles(handles.count, limit: limit) }
         if let number = handles.firstClosed { throw .handleNotOpen(number) }
         if !outbound.withLock({ $0.peerTakesHandles }) { throw .handlesNotTakenByPeer }
     }
@@ -161,5 +184,14 @@ extension Channel {
         let (isBelow, loss) = outbound.withLock { ($0.queue.isBelowHighWaterMark, $0.queue.loss) }
         if let loss { throw .closed(loss) }
         return isBelow
+    }
+}
+
+extension System.SocketKind {
+    fileprivate var nodeType: NodeEncoder.HandleType {
+        switch self {
+        case .stream: .socket
+        case .listening: .server
+        }
     }
 }

@@ -1,7 +1,7 @@
 package import JSONCodec
 package import Reactor
 package import SystemPackage
-internal import Wire
+package import Wire
 
 /// A message as it came, read and checked.
 package struct InboundMessage: Sendable {
@@ -39,30 +39,38 @@ package protocol ChannelDelegate: AnyObject, Sendable {
 package final class Channel: Sendable {
     package let loop: EventLoop
     package let limits: ChannelLimits
+    package let dialect: Dialect
     let outbound: Locked<Outbound>
     let inbound: Inbound
     /// Valid while a batch is out or the loop has not closed the channel; see `Outbound.socket`.
     let descriptor: CInt
 
-    /// Begins with this side's hello. Nothing is watched or read before `start`.
+    /// Begins with this side's hello, in the dialect that has one. Nothing is watched or read before `start`.
     ///
     /// - Parameter adoptsPeerLimit: reads messages as long as the peer's own limit says, which is how a child gets the
     ///   limits that its parent was given.
     package init(
-        socket: consuming Descriptor, loop: EventLoop, limits: ChannelLimits, adoptsPeerLimit: Bool = false
+        socket: consuming Descriptor, loop: EventLoop, limits: ChannelLimits, dialect: Dialect = .native,
+        adoptsPeerLimit: Bool = false
     ) throws {
         self.loop = loop
         descriptor = socket.rawValue
         var limits = limits
-        inbound = Inbound(messageLimit: limits.messageLimit, acceptsHandles: limits.acceptsHandles)
-        let peerHello = adoptsPeerLimit ? inbound.readHello(from: descriptor) : nil
+        self.dialect = dialect
+        inbound = Inbound(
+            dialect: dialect, messageLimit: limits.messageLimit, acceptsHandles: limits.acceptsHandles)
+        let peerHello = adoptsPeerLimit && dialect == .native ? inbound.readHello(from: descriptor) : nil
         if let peerHello {
             limits.messageLimit = peerHello.limits.message
             inbound.decoder.messageLimit = peerHello.limits.message
         }
         self.limits = limits
-        outbound = Locked(Outbound(socket: socket, limits: limits))
+        outbound = Locked(Outbound(socket: socket, limits: limits, dialect: dialect))
         if let peerHello { adopt(peerHello) }
+        if dialect == .native { try sendHello() }
+    }
+
+    private func sendHello() throws {
         do {
             let hello = Hello(
                 messageLimit: limits.messageLimit, features: limits.acceptsHandles ? [Hello.handlesFeature] : [])

@@ -21,12 +21,18 @@ package enum ChannelError: Error, Sendable {
     case handlesNotTaken(announced: Int)
     /// Nothing was queued, because the peer takes no handles.
     case handlesNotTakenByPeer
-    /// Nothing was queued: one message has more handles than the protocol allows.
-    case tooManyHandles(Int)
+    /// Nothing was queued: one message has more handles than the dialect allows.
+    case tooManyHandles(Int, limit: Int)
+    /// Nothing was queued: the dialect passes only some kinds of descriptors.
+    case handleKindNotSupported
+    /// Nothing was queued: the dialect has no messages of bytes.
+    case bytesNotSupported
     /// Nothing was queued: a handle is not open.
     case handleNotOpen(CInt)
     /// A message that had been queued was thrown away, because the kernel passes no handle of its kind.
     case handlesRefused(Errno)
+    /// A message was given up: its handle did not reach the peer, however often it was sent.
+    case handleNotReceived
     /// The peer gave the channel up and says why.
     case aborted(Abort)
     /// The kernel refused to read or write.

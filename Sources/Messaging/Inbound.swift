@@ -5,7 +5,8 @@ internal import Wire
 /// What a channel has read and not yet delivered.
 final class Inbound: @unchecked Sendable {
     // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop.
-    var decoder: FrameDecoder
+    private let dialect: Dialect
+    var decoder: StreamDecoder
     weak var delegate: (any ChannelDelegate)?
     /// The same while somebody consumes messages and some may still come: whoever has attached a handler need not keep
     /// what it is attached to.
@@ -44,8 +45,9 @@ final class Inbound: @unchecked Sendable {
     /// How much of that since the process at the other end ended.
     var countSinceEnd = 0
 
-    init(messageLimit: Int, acceptsHandles: Bool) {
-        decoder = FrameDecoder(messageLimit: messageLimit)
+    init(dialect: Dialect, messageLimit: Int, acceptsHandles: Bool) {
+        decoder = StreamDecoder(dialect: dialect, messageLimit: messageLimit)
+        self.dialect = dialect
         self.acceptsHandles = acceptsHandles
     }
 
@@ -108,6 +110,7 @@ final class Inbound: @unchecked Sendable {
         return leftover.withUnsafeBytes { bytes in
             let kept = UnsafeRawBufferPointer(rebasing: bytes[leftoverStart...])
             if kept.isEmpty { return false }
+            if dialect == .node { return true }
             return FrameDecoder.helloBodyCount(kept).map { FrameHeader.size + $0 } != kept.count
         }
     }

@@ -1,4 +1,5 @@
 internal import Reactor
+internal import Wire
 
 /// What is guarded by a channel's lock.
 struct Outbound: ~Copyable {
@@ -19,9 +20,9 @@ struct Outbound: ~Copyable {
     /// A buffer that has been used before, so that most sends allocate nothing.
     private var spare: [UInt8] = []
 
-    init(socket: consuming Descriptor, limits: ChannelLimits) {
+    init(socket: consuming Descriptor, limits: ChannelLimits, dialect: Dialect) {
         self.socket = consume socket
-        queue = OutboundQueue(highWaterMark: limits.highWaterMark, limit: limits.queueLimit)
+        queue = OutboundQueue(highWaterMark: limits.highWaterMark, limit: limits.queueLimit, dialect: dialect)
         peerMessageLimit = limits.messageLimit
     }
 

@@ -28,6 +28,8 @@ struct OutboundQueue {
         enum Content: Equatable {
             /// Whole frames, as many as there are.
             case frames
+            /// Whole lines of the Node dialect.
+            case lines
             /// A part of a message that has several chunks.
             case part(isLast: Bool)
         }
@@ -38,6 +40,7 @@ struct OutboundQueue {
         var messageCount: Int {
             switch content {
             case .frames: FrameEncoder.messageCount(in: bytes, behind: range.lowerBound)
+            case .lines: NodeEncoder.messageCount(in: bytes, behind: range.lowerBound)
             case .part(let isLast): isLast ? 1 : 0
             }
         }
@@ -94,10 +97,15 @@ struct OutboundQueue {
     private var acceptedPosition: UInt64 = 0
     private var writtenPosition: UInt64 = 0
     private var waiters = Deque<(id: UInt64, position: UInt64)>()
+    /// Where handles are acknowledged.
+    private var handshake: HandleHandshake?
+    private let content: Chunk.Content
 
-    init(highWaterMark: Int, limit: Int) {
+    init(highWaterMark: Int, limit: Int, dialect: Dialect = .native) {
         self.highWaterMark = highWaterMark
         self.limit = limit
+        content = dialect == .native ? .frames : .lines
+        handshake = dialect == .native ? nil : HandleHandshake()
     }
 
     var closing: Closing? {
@@ -132,7 +140,7 @@ struct OutboundQueue {
         queuedCount += count
         acceptedPosition += UInt64(count)
         let last = chunks.index(before: chunks.endIndex)
-        if last >= 0, chunks[last].content == .frames, chunks[last].startsMessage, chunks[last].handles == nil,
+        if last >= 0, chunks[last].content == content, chunks[last].startsMessage, chunks[last].handles == nil,
             chunks[last].range.upperBound == chunks[last].bytes.count,
             chunks[last].bytes.count + count <= Self.joinedSize
         {
@@ -140,7 +148,7 @@ struct OutboundQueue {
             chunks[last].range = chunks[last].range.lowerBound..<chunks[last].bytes.count
             return frame
         }
-        chunks.append(Chunk(bytes: frame, range: 0..<count, startsMessage: true))
+        chunks.append(Chunk(bytes: frame, range: 0..<count, startsMessage: true, content: content))
         return []
     }
 
@@ -154,14 +162,30 @@ struct OutboundQueue {
 
     /// What to write now, or nil where there is nothing, the socket is full, or another batch is out.
     mutating func takeBatch() -> Batch? {
-        guard !isBatchOut, !isBlocked, let first = chunks.popFirst() else { return nil }
+        guard !isBatchOut, !isBlocked, let first = takeFirst() else { return nil }
         isBatchOut = true
         var batch = Batch(first: first)
+        if handshake != nil, first.handles != nil || isHeldBack { return batch }
         // The handles of a message ride with the first byte of a batch.
         while batch.rest.count < Self.chunksPerBatch - 1, let next = chunks.first, next.handles == nil {
             batch.rest.append(chunks.removeFirst())
         }
         return batch
+    }
+
+    private mutating func takeFirst() -> Chunk? {
+        // What has been begun is ended first.
+        if let first = chunks.first, !first.startsMessage { return chunks.removeFirst() }
+        if let answer = handshake?.popAnswer() { return answer }
+        return isHeldBack ? nil : chunks.popFirst()
+    }
+
+    /// Whether the next message has to wait for the acknowledgement of the last handle.
+    private var isHeldBack: Bool { handshake?.isWaiting ?? false }
+
+    private var hasBatch: Bool {
+        if let first = chunks.first, !isHeldBack || !first.startsMessage { return true }
+        return handshake?.hasAnswer ?? false
     }
 
     /// A batch has come back, `count` of its bytes written; `isBlocked` where the socket took less than all.
@@ -173,6 +197,7 @@ struct OutboundQueue {
         }
         writtenPosition += UInt64(count)
         queuedCount -= count
+        if count > 0, batch.first.handles != nil { handshake?.sent(batch.first) }
         chunks.prepend(contentsOf: remainder(of: batch, written: count))
         self.isBlocked = isBlocked && !becameWritable
         becameWritable = false
@@ -239,7 +264,8 @@ struct OutboundQueue {
 
     private mutating func nextAction() -> Action {
         if isBatchOut || isBlocked || isEnded { return .none }
-        if !chunks.isEmpty { return .write }
+        if hasBatch { return .write }
+        if !chunks.isEmpty || isHeldBack { return .none }
         guard case .finishing(let closing) = phase else { return .none }
         phase = .ended(closing)
         return .endStream
@@ -321,5 +347,44 @@ struct OutboundQueue {
         queuedCount = keptCount + frame.count
         phase = .finishing(.protocolViolation)
         return nextAction()
+    }
+}
+
+// MARK: - Handles that are acknowledged
+
+extension OutboundQueue {
+    /// Queues an answer to a handle of the peer's, ahead of all messages that have not been begun. Nil where the peer wants
+    /// too many of them.
+    mutating func answer(_ bytes: [UInt8]) -> Action? {
+        if isEnded { return Action.none }
+        guard handshake?.answer(bytes) ?? false else { return nil }
+        queuedCount += bytes.count
+        acceptedPosition += UInt64(bytes.count)
+        return nextAction()
+    }
+
+    /// The peer has got the handle that was under way.
+    mutating func acknowledged() -> Action {
+        if let chunk = handshake?.acknowledged() { discarded.append(chunk) }
+        return nextAction()
+    }
+
+    /// The peer has not got it. Also says whether its message is lost for good.
+    mutating func refusedByPeer() -> (action: Action, isLost: Bool) {
+        switch handshake?.refused() ?? .none {
+        case .none: return (.none, false)
+        case .again(let chunk):
+            if !isEnded {
+                chunks.prepend(chunk)
+                queuedCount += chunk.count
+                // Whoever waited for it has been told that it was written, and it was.
+                writtenPosition -= UInt64(chunk.count)
+            }
+            return (nextAction(), false)
+        case .lost(let chunk):
+            lostCount += 1
+            discarded.append(chunk)
+            return (nextAction(), true)
+        }
     }
 }

@@ -8,6 +8,9 @@
         package static let channelNumber: CInt = 3
         /// The variable by which it learns that number.
         package static let channelVariable = CLINUX_CHANNEL_VARIABLE
+        /// The same where Node's dialect is spoken, and how messages are written then.
+        package static let nodeChannelVariable = CLINUX_NODE_CHANNEL_VARIABLE
+        package static let nodeModeVariable = CLINUX_NODE_MODE_VARIABLE
 
         /// Starts the program. Where anything fails, nothing of the child remains.
         ///
@@ -36,6 +39,13 @@
         /// The number of this program's channel as its parent gave it, or nil where there was none.
         package static func inheritedChannel() -> String? {
             clinux_channel_descriptor().map { String(cString: $0) }
+        }
+
+        /// The same where the parent is Node.js, and in which mode it writes its messages.
+        package static func inheritedNodeChannel() -> (number: String, mode: String)? {
+            clinux_node_channel_descriptor().map { number in
+                (String(cString: number), clinux_node_mode().map { String(cString: $0) } ?? "json")
+            }
         }
 
         // MARK: Preparation

@@ -105,6 +105,22 @@
             _ = shutdown(descriptor, CInt(SHUT_WR))
         }
 
+        package enum SocketKind: Sendable {
+            case stream, listening
+        }
+
+        /// What kind of stream socket the descriptor is; nil where it is none.
+        package static func socketKind(_ descriptor: CInt) -> SocketKind? {
+            guard option(SO_TYPE, of: descriptor) == CInt(SOCK_STREAM.rawValue) else { return nil }
+            return option(SO_ACCEPTCONN, of: descriptor) == 1 ? .listening : .stream
+        }
+
+        private static func option(_ name: CInt, of descriptor: CInt) -> CInt? {
+            var value: CInt = 0
+            var size = socklen_t(MemoryLayout<CInt>.size)
+            return getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : nil
+        }
+
         package static func isUnixStream(_ descriptor: CInt) -> Bool {
             clinux_is_unix_stream(descriptor)
         }

@@ -67,6 +67,7 @@ extension WireError {
         case .fragmentedControl: "fragmentedControl"
         case .truncated: "truncated"
         case .handlesDoNotMatch: "handlesDoNotMatch"
+        case .tooManyHandlesUnderWay: "tooManyHandlesUnderWay"
         }
     }
 

@@ -97,14 +97,13 @@ func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
 /// Sends items with a descriptor each, as fast as the channel takes them; the child closes what it gets.
 func handlesToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
     var answers = child.messages(of: Int.self).makeAsyncIterator()
-    let shared = FileDescriptor(rawValue: STDERR_FILENO)
     var result = JSON.null
     for count in [max(count / warmUpShare, 1), count] {
         let start = now()
         for index in 1...count {
             let item = Item(id: Item.id(of: index), ok: index < count)
             // What is queued holds its descriptors, and there are only so many.
-            if try !child.send(item, handles: Handles(duplicating: shared)) || index.isMultiple(of: 100) {
+            if try !child.send(item, handles: Handles(duplicating: .standardError)) || index.isMultiple(of: 100) {
                 try await child.flush()
             }
         }

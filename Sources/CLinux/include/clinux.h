@@ -17,12 +17,17 @@ void clinux_tsan_free(void *token);
 void clinux_tsan_acquire(void *token);
 void clinux_tsan_release(void *token);
 
-/// The environment variable that tells a child the number of its channel's descriptor.
+/// The environment variables that tell a child the number of its channel's descriptor: in the native dialect, and in
+/// Node's, which says with another how messages are written.
 #define CLINUX_CHANNEL_VARIABLE "SWIFT_FORK_CHANNEL_FD"
+#define CLINUX_NODE_CHANNEL_VARIABLE "NODE_CHANNEL_FD"
+#define CLINUX_NODE_MODE_VARIABLE "NODE_CHANNEL_SERIALIZATION_MODE"
 
-/// What `CLINUX_CHANNEL_VARIABLE` held when the program started, or NULL. The variable has been removed from the
-/// environment and the descriptor marked close-on-exec before `main` began, while there was only one thread.
+/// What they held when the program started, or NULL. The variables have been removed from the environment and the
+/// descriptors marked close-on-exec before `main` began, while there was only one thread.
 const char *clinux_channel_descriptor(void);
+const char *clinux_node_channel_descriptor(void);
+const char *clinux_node_mode(void);
 
 /// A connected pair of Unix stream sockets, both close-on-exec.
 int clinux_socketpair(int descriptors[2]);

@@ -1,5 +1,6 @@
 internal import Messaging
 internal import Reactor
+internal import Wire
 
 #if canImport(Glibc)
     internal import Glibc
@@ -24,26 +25,12 @@ final class ChildSide: Sendable {
     }
 
     private static func connect() throws(ForkError) -> ChildSide {
-        guard let number = ChildSpawner.inheritedChannel() else {
-            throw ForkError(
-                .notForked,
-                """
-                This program has no parent to talk to: it was started by itself. \
-                Start it from another program with ChildProcess.fork(path:)
-                """)
-        }
-        guard let descriptor = CInt(number), descriptor > 2, System.isUnixStream(descriptor) else {
-            throw ForkError(
-                .notForked,
-                """
-                The variable \(ChildSpawner.channelVariable) is '\(number)', which is not the descriptor of a Unix stream \
-                socket; start this program with ChildProcess.fork(path:)
-                """)
-        }
+        let (descriptor, dialect) = try inheritedChannel()
         do {
             let loop = try EventLoop(named: "fork-child")
             let channel = try Channel(
-                socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), adoptsPeerLimit: true)
+                socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), dialect: dialect,
+                adoptsPeerLimit: true)
             let side = ChildSide(channel: channel)
             side.hub.belong(to: side)
             try channel.start(delegate: side)
@@ -52,6 +39,42 @@ final class ChildSide: Sendable {
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
         }
+    }
+
+    /// The channel that the environment names, and what is spoken on it.
+    private static func inheritedChannel() throws(ForkError) -> (CInt, Dialect) {
+        if let number = ChildSpawner.inheritedChannel() {
+            return (try descriptor(number, ChildSpawner.channelVariable), .native)
+        }
+        guard let (number, mode) = ChildSpawner.inheritedNodeChannel() else {
+            throw ForkError(
+                .notForked,
+                """
+                This program has no parent to talk to: it was started by itself. \
+                Start it from another program with ChildProcess.fork(path:)
+                """)
+        }
+        if mode != "json" {
+            throw ForkError(
+                .notSupported,
+                """
+                The parent, a Node.js program, writes its messages in the mode '\(mode)', which only Node.js can read; \
+                start this program with the option `serialization: 'json'`, which is the default
+                """)
+        }
+        return (try descriptor(number, ChildSpawner.nodeChannelVariable), .node)
+    }
+
+    private static func descriptor(_ number: String, _ variable: String) throws(ForkError) -> CInt {
+        guard let descriptor = CInt(number), descriptor > 2, System.isUnixStream(descriptor) else {
+            throw ForkError(
+                .notForked,
+                """
+                The variable \(variable) is '\(number)', which is not the descriptor of a Unix stream socket; \
+                start this program with ChildProcess.fork(path:), or fork of Node.js
+                """)
+        }
+        return descriptor
     }
 
     private static func flushAtExit() {

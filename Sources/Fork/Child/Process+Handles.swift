@@ -9,7 +9,7 @@ extension Process {
     ///
     /// - Returns: as the `send` without handles.
     /// - Throws: as the `send` without handles; also ``ForkError`` with the code `invalidArgument` for more than 253 handles
-    ///   or one that is not open, and `handlesNotSupported` where the parent takes none. A descriptor that the kernel does
+    ///   or one that is not open, and `notSupported` where the parent takes none. A descriptor that the kernel does
     ///   not pass is found only when it is written: an error event with the code `handlesLost`.
     @discardableResult
     public static func send(_ value: some Encodable, handles: consuming Handles) throws -> Bool {

@@ -1,11 +1,19 @@
 internal import Messaging
 internal import Reactor
+internal import Wire
 
 extension ChildProcess.Options {
     var limits: ChannelLimits {
         ChannelLimits(
             messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit,
             acceptsHandles: acceptsHandles)
+    }
+
+    var wireDialect: Wire.Dialect {
+        switch dialect {
+        case .native: .native
+        case .node: .node
+        }
     }
 
     /// Refuses what can't be meant, before anything is made.

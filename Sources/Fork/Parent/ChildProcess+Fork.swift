@@ -33,7 +33,7 @@ extension ChildProcess {
         let loop = try options.eventLoop ?? EventLoop.sharedOrNew()
         try loop.ensureDriven()
         let child = try System.socketPair().split { ours, theirs in
-            let channel = try Channel(socket: ours, loop: loop, limits: options.limits)
+            let channel = try Channel(socket: ours, loop: loop, limits: options.limits, dialect: options.wireDialect)
             let process = try ChildSpawner.spawn(program.request(channel: theirs, options))
             return ChildProcess(process, channel: channel, endsGroup: options.endsGroup)
         }

@@ -64,6 +64,9 @@ extension ChildProcess {
 
         // MARK: The channel
 
+        /// What is spoken on the channel. Default: ``Dialect/native``. See ``node(_:arguments:)``.
+        public var dialect: Dialect = .native
+
         /// The longest message in bytes, either way; the child is told. At least 1024. Default: 64 MiB.
         public var maximumMessageSize: Int = 64 << 20
         /// From how many queued bytes on `send` returns false. Default: 1 MiB.
@@ -79,6 +82,16 @@ extension ChildProcess {
 
         /// Options with every default.
         public init() {}
+    }
+
+    /// What a parent and a child speak on their channel. All of ``ChildProcess`` and ``Process`` is the same in both, but
+    /// for what the other side can't do.
+    public enum Dialect: Sendable, Hashable {
+        /// What this package speaks, and peers that follow `Protocols/native-v1.md`.
+        case native
+        /// What stock Node.js speaks with the children of its `child_process.fork`, and Deno and Bun with it: JSON and no
+        /// bytes, one handle at a time, numbers as JavaScript has them. `docs/interop.md` says what crosses this border.
+        case node
     }
 
     /// A program that is given the path of a child as an argument, and runs it.

@@ -36,8 +36,7 @@ struct Program: ~Copyable {
     func request(channel: consuming Descriptor, _ options: ChildProcess.Options) throws(Errno) -> SpawnRequest {
         var request = SpawnRequest(
             path: executable, arguments: arguments,
-            environment: environment.filter { !Self.isVariable($0, ChildSpawner.channelVariable) }
-                + [Array("\(ChildSpawner.channelVariable)=\(options.channelDescriptor)".utf8)],
+            environment: environment.filter { !Self.isOfChannel($0) } + Self.variables(of: options),
             channel: channel)
         request.workingDirectory = try workingDirectory?.duplicate()
         request.input = .init(options.standardInput)
@@ -47,6 +46,26 @@ struct Program: ~Copyable {
         request.keptDescriptors = options.keptDescriptors
         request.attributes = attributes(options)
         return request
+    }
+
+    /// What tells the child of its channel.
+    private static func variables(of options: ChildProcess.Options) -> [[UInt8]] {
+        let variables =
+            switch options.dialect {
+            case .native: ["\(ChildSpawner.channelVariable)=\(options.channelDescriptor)"]
+            case .node:
+                [
+                    "\(ChildSpawner.nodeChannelVariable)=\(options.channelDescriptor)",
+                    "\(ChildSpawner.nodeModeVariable)=json",
+                ]
+            }
+        return variables.map { Array($0.utf8) }
+    }
+
+    /// Whether a variable would tell the child of another channel than its own.
+    private static func isOfChannel(_ entry: [UInt8]) -> Bool {
+        [ChildSpawner.channelVariable, ChildSpawner.nodeChannelVariable, ChildSpawner.nodeModeVariable]
+            .contains { isVariable(entry, $0) }
     }
 
     private func attributes(_ options: ChildProcess.Options) -> SpawnAttributes {

@@ -21,6 +21,20 @@ extension ForkError {
                 The message is \(count) bytes long, and the other side reads at most \(limit); \
                 the option `maximumMessageSize` of the fork sets this limit
                 """)
+        case .notEncodable(NodeEncoder.Refusal.internalMessage):
+            self.init(
+                .notEncodable,
+                """
+                The message can't be sent to Node.js: an object whose `cmd` begins with "NODE_" would be taken for one of \
+                Node's own messages, and lost
+                """)
+        case .notEncodable(NodeEncoder.Refusal.integer(let integer)):
+            self.init(
+                .notEncodable,
+                """
+                The message can't be sent to Node.js: JavaScript has no number \(integer) and would read another; \
+                send it as a string
+                """)
         case .notEncodable(let cause):
             self.init(.notEncodable, "The value can't be encoded as JSON: \(cause)", cause: cause)
         case .handlesLost(let announced):
@@ -38,11 +52,16 @@ extension ForkError {
                 this child may not send any
                 """)
         case .handlesNotTakenByPeer:
-            self.init(.handlesNotSupported, "The message can't be sent: the other side takes no handles")
-        case .tooManyHandles(let count):
+            self.init(.notSupported, "The message can't be sent: the other side takes no handles")
+        case .tooManyHandles(let count, let limit):
             self.init(
-                .invalidArgument, "The message has \(count) handles, and the kernel passes at most 253 with one message"
-            )
+                .invalidArgument, "The message has \(count) handles; at most \(limit) can travel with one to this process")
+        case .handleKindNotSupported:
+            self.init(.notSupported, "The message can't be sent: Node.js takes stream sockets as handles, and this is none")
+        case .bytesNotSupported:
+            self.init(.notSupported, "Bytes can't be sent: Node.js takes only JSON; send a string, or an array of numbers")
+        case .handleNotReceived:
+            self.init(.handlesLost, "A message was given up: its handle did not reach the other process in four attempts")
         case .handleNotOpen(let number):
             self.init(
                 .invalidArgument,

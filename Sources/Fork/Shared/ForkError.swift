@@ -22,7 +22,7 @@ public struct ForkError: Error, Sendable {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String, Sendable {
             case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
-            case invalidMessage, handlesLost, handlesNotSupported, protocolViolation, abortedByPeer, handlerFailed,
+            case invalidMessage, handlesLost, notSupported, protocolViolation, abortedByPeer, handlerFailed,
                 system
         }
 
@@ -50,8 +50,8 @@ public struct ForkError: Error, Sendable {
         public static let invalidMessage = Code(.invalidMessage)
         /// One message was lost, because its handles could not be sent or received. The following ones are not.
         public static let handlesLost = Code(.handlesLost)
-        /// The other side takes no handles; the message was not queued.
-        public static let handlesNotSupported = Code(.handlesNotSupported)
+        /// The other side does not take what was to be sent: handles, or bytes where it is Node.js. Nothing was queued.
+        public static let notSupported = Code(.notSupported)
         /// The other side does not follow the protocol. The channel has been closed.
         public static let protocolViolation = Code(.protocolViolation)
         /// The other side found this side's bytes wrong and has closed the channel.

@@ -1,0 +1,96 @@
+package import JSONCodec
+
+/// What a line of the Node dialect is: a user's message, or one of Node's own, which never reaches a user.
+package enum NodeMessage: Sendable {
+    case user(JSONDocument)
+    /// A message that a descriptor rides with.
+    case handle(JSONDocument)
+    /// The descriptor of this side's last message with one has arrived.
+    case acknowledged
+    /// It has not; the message is to be sent again.
+    case refused
+    /// For parts of Node that are not here: the cluster module's, and others'.
+    case other
+
+    /// What Node's own messages begin their `cmd` with.
+    private static let prefix = "NODE_"
+
+    package init(_ document: JSONDocument) {
+        guard let command = Self.command(of: document) else {
+            self = .user(document)
+            return
+        }
+        switch command {
+        case "NODE_HANDLE":
+            // One without a message is none of Node's.
+            self = document.member("msg").map { .handle($0) } ?? .other
+        case "NODE_HANDLE_ACK": self = .acknowledged
+        case "NODE_HANDLE_NACK": self = .refused
+        default: self = .other
+        }
+    }
+
+    /// The command of a message of Node's own; nil for a user's.
+    private static func command(of document: JSONDocument) -> String? {
+        guard let command = document.member("cmd")?.string, command.hasPrefix(prefix), command != prefix else {
+            return nil
+        }
+        return command
+    }
+}
+
+/// Writes lines of the Node dialect.
+package enum NodeEncoder {
+    /// What kept a value from being sent.
+    package enum Refusal: Error, Equatable, Sendable {
+        /// It would be taken for one of Node's own messages.
+        case internalMessage
+        /// An integer that JavaScript would read as another.
+        case integer(String)
+    }
+
+    /// The kind of thing that a descriptor is, as Node names it.
+    package enum HandleType: String, Sendable {
+        case socket = "net.Socket"
+        case server = "net.Server"
+        case datagram = "dgram.Native"
+    }
+
+    package static let acknowledgement = Array("{\"cmd\":\"NODE_HANDLE_ACK\"}\n".utf8)
+    package static let refusal = Array("{\"cmd\":\"NODE_HANDLE_NACK\"}\n".utf8)
+
+    /// Appends a line. Where that throws, `bytes` is as it was before.
+    package static func append(_ value: some Encodable, handle: HandleType? = nil, to bytes: inout [UInt8]) throws {
+        let length = bytes.count
+        do {
+            if let handle { bytes += "{\"cmd\":\"NODE_HANDLE\",\"type\":\"\(handle.rawValue)\",\"msg\":".utf8 }
+            let start = bytes.count
+            try JSONText.append(value, to: &bytes)
+            try check(bytes[start...])
+            if handle != nil { bytes.append(UInt8(ascii: "}")) }
+            bytes.append(UInt8(ascii: "\n"))
+        } catch {
+            bytes.removeSubrange(length...)
+            throw error
+        }
+    }
+
+    private static func check(_ text: ArraySlice<UInt8>) throws {
+        if let integer = JSONText.firstIntegerBeyondDouble(in: text) { throw Refusal.integer(integer) }
+        guard mayBeInternal(text) else { return }
+        let message = NodeMessage(try text.withUnsafeBytes { try JSONDocument(parsing: $0) })
+        guard case .user = message else { throw Refusal.internalMessage }
+    }
+
+    /// Whether it is worth while to look closer: an object with Node's prefix somewhere.
+    private static func mayBeInternal(_ text: ArraySlice<UInt8>) -> Bool {
+        guard text.first == UInt8(ascii: "{") else { return false }
+        let pattern = Array("\"NODE_".utf8)
+        return text.indices.contains { text[$0] == pattern[0] && text[$0...].starts(with: pattern) }
+    }
+
+    /// How many lines end behind the offset.
+    package static func messageCount(in bytes: [UInt8], behind offset: Int) -> Int {
+        bytes[offset...].count { $0 == UInt8(ascii: "\n") }
+    }
+}

@@ -25,21 +25,6 @@ struct HandleTests {
         }
     }
 
-    /// All that comes from a socket until its end, which comes when the last copy of the other end is closed.
-    private static func readToEnd(_ socket: consuming Handle) async -> String {
-        let number = socket.take()
-        let bytes = await blocking {
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 1024)
-            while let count = try? buffer.withUnsafeMutableBytes({ try number.read(into: $0) }), count > 0 {
-                bytes += buffer[..<count]
-            }
-            return bytes
-        }
-        try? number.close()
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
     @Test("80 sockets sent back to back among 80 plain messages and long ones arrive each with its own, in order")
     func eighty() async throws {
         let child = try Fixture.fork("serve-handles")
@@ -65,7 +50,7 @@ struct HandleTests {
         }
         // Each ends only when neither the child nor this process has a copy any more.
         for (number, socket) in sockets.enumerated() {
-            let text = try await within { await Self.readToEnd(Handle(owning: socket)) }
+            let text = try await within { await Handle(owning: socket).readToEnd() }
             #expect(text == "\(number)")
         }
         child.disconnect()
@@ -84,7 +69,7 @@ struct HandleTests {
         _ = try await within { await child.exit }
         _ = try mine.writeAll("mine".utf8)
         try mine.close()
-        let text = await Self.readToEnd(pair.split { _ in })
+        let text = await pair.split { _ in }.readToEnd()
         #expect(text == "5mine")
     }
 
@@ -158,7 +143,7 @@ struct HandleTests {
         }
         let answers = [await messages.next()?.json, await messages.next()?.json, await messages.next()?.json]
         #expect(answers == [["error": "handlesLost"], [2, 0], [3, 1]])
-        #expect(await Self.readToEnd(ours) == "3")
+        #expect(await ours.readToEnd() == "3")
         child.kill(.kill)
     }
 
@@ -209,8 +194,25 @@ struct HandleTests {
     }
 }
 
+extension Handle {
+    /// All that comes from a socket until its end, which comes when the last copy of the other end is closed.
+    consuming func readToEnd() async -> String {
+        let number = take()
+        let bytes = await blocking {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 1024)
+            while let count = try? buffer.withUnsafeMutableBytes({ try number.read(into: $0) }), count > 0 {
+                bytes += buffer[..<count]
+            }
+            return bytes
+        }
+        try? number.close()
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
 extension ChildProcess {
-    fileprivate func sendNow(_ value: some Encodable, handles: consuming Handles) throws -> Bool {
+    func sendNow(_ value: some Encodable, handles: consuming Handles) throws -> Bool {
         try send(value, handles: handles)
     }
 }

@@ -13,6 +13,22 @@ enum Runtime {
         }
     }
 
+    /// Runs a program of the PATH to its end, and returns its exit code and output.
+    static func run(_ program: String, _ arguments: [String]) async throws -> (code: Int32, output: String) {
+        let process = Foundation.Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["timeout", "120", program] + arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let output = await blocking {
+            defer { process.waitUntilExit() }
+            return pipe.fileHandleForReading.readDataToEndOfFile()
+        }
+        return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+    }
+
     /// Where the JavaScript of the tests lies.
     static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../Fixtures/JavaScript").standardized.path
@@ -123,6 +139,76 @@ struct NodeTests {
         #expect(try await within { await child.exit } == .exited(code: 0))
     }
 
+    @Test("80 connections among plain messages each reach a child that answers on them")
+    func handles() async throws {
+        let child = try Self.fork("handles")
+        let recorder = Recorder(child)
+        var sockets: [FileDescriptor] = []
+        var wanted: [JSON] = []
+        for number in 0..<Int64(80) {
+            var ends: [Int32] = [-1, -1]
+            try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            sockets.append(FileDescriptor(rawValue: ends[0]))
+            let handles = Handles(owning: FileDescriptor(rawValue: ends[1]))
+            _ = try child.sendNow(["number": .integer(number)] as JSON, handles: handles)
+            _ = try child.sendNow(1000 + number)
+            wanted += [["socket": ["number": .integer(number)]], ["plain": .integer(1000 + number)]]
+        }
+        for (number, socket) in sockets.enumerated() {
+            let text = try await within { await Handle(owning: socket).readToEnd() }
+            #expect(text == "node got \(number)")
+        }
+        try await eventually("all answers") { recorder.messages.count == wanted.count }
+        #expect(recorder.messages == wanted)
+        child.disconnect()
+        #expect(try await within { await child.exit } == .exited(code: 0))
+    }
+
+    @Test("connections that a child sends arrive with their messages, among plain ones, and are this side's")
+    func handlesFromChild() async throws {
+        let child = try Self.fork("connections", "80")
+        let messages = child.messages
+        let (numbers, answers) = try await within {
+            var numbers: [JSON] = []
+            var answers: [String] = []
+            for await message in messages {
+                if let handle = message.takeHandle() {
+                    _ = try handle.fileDescriptor.writeAll("swift got \(message.json["number"] ?? .null)".utf8)
+                    numbers.append(message.json)
+                } else if let answer = message.json["answer"]?.stringValue {
+                    answers.append(answer)
+                } else {
+                    numbers.append(message.json)
+                }
+                if numbers.count == 160, answers.count == 80 { break }
+            }
+            return (numbers, answers)
+        }
+        #expect(numbers == (0..<80).flatMap { [["number": .integer($0)], ["plain": .integer($0)]] as [JSON] })
+        #expect(Set(answers) == Set((0..<80).map { "swift got \($0)" }))
+        child.disconnect()
+        #expect(try await within { await child.exit } == .exited(code: 0))
+    }
+
+    @Test("a listening socket goes to a child, which serves its connections, and comes back")
+    func listener() async throws {
+        let child = try Self.fork("return")
+        var messages = child.messages.makeAsyncIterator()
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #expect(listen(listener, 4) == 0)
+        _ = try child.sendNow("server", handles: Handles(owning: FileDescriptor(rawValue: listener)))
+        let message = try #require(await messages.next())
+        #expect(message.json == "server" && message.handleCount == 1)
+        let number = message.takeHandle()?.take().rawValue ?? -1
+        var isListening: Int32 = 0
+        var size = socklen_t(4)
+        getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size)
+        #expect(isListening == 1)
+        close(number)
+        child.kill(.kill)
+    }
+
     @Test("what Node.js could not read as it was meant is refused where it is sent")
     func refused() async throws {
         let child = try Self.fork("echo")
@@ -144,5 +230,21 @@ struct NodeTests {
             #expect(answer?.json == value)
         }
         child.kill(.kill)
+    }
+}
+
+/// Stock Node.js as the parent of a Swift child, which knows nothing of it.
+@Suite("Node.js as a parent", .enabled(if: Runtime.hasNode, "there is no node on the PATH"))
+struct NodeParentTests {
+    @Test(
+        "a scenario goes as it should",
+        arguments: [
+            ["echo"], ["many", "100000"], ["large"], ["burst"], ["report"], ["surrogates"], ["advanced"], ["handles", "80"],
+            ["back"],
+        ])
+    func scenario(_ arguments: [String]) async throws {
+        let (code, output) = try await Runtime.run(
+            "node", [Runtime.scripts + "/parent.js", Fixture.child] + arguments)
+        #expect(code == 0, "\(output)")
     }
 }

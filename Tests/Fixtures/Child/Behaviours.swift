@@ -317,3 +317,13 @@ func leaveProgram(end: String) throws {
     try Process.send(Int64(pid))
     if end == "wait" { Process.serve() }
 }
+
+/// Prints why there is no channel.
+func reportMode() {
+    do {
+        try Process.send("hello")
+    } catch {
+        print(error)
+    }
+    Process.serve()
+}

@@ -12,7 +12,9 @@ extension JSONText {
             case UInt8(ascii: "0")...UInt8(ascii: "9"):
                 let end = text[index...].firstIndex { !isPartOfNumber($0) } ?? text.endIndex
                 // Every integer of fifteen digits is a double.
-                if end - index > 15, !isDouble(text[index..<end]) { return String(decoding: text[index..<end], as: UTF8.self) }
+                if end - index > 15, !isDouble(text[index..<end]) {
+                    return String(decoding: text[index..<end], as: UTF8.self)
+                }
                 index = end
             default: index += 1
             }

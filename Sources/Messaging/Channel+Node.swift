@@ -7,7 +7,7 @@ extension Channel {
     func deliverLine(_ line: InboundFrame) throws(WireError) {
         let document: JSONDocument
         do throws(JSONError) {
-            document = try line.withBytes { bytes throws(JSONError) in 
+            document = try line.withBytes { bytes throws(JSONError) in
                 try JSONDocument(parsing: bytes, numbersAreDoubles: true)
             }
         } catch {

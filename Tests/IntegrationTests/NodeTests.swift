@@ -48,7 +48,10 @@ struct NodeTests {
         let child = try Self.fork("echo")
         let values: [JSON] = [
             .null, true, false, 0, -1, 1.5, "", "x", [], [:], 9_007_199_254_740_992, -9_007_199_254_740_992, 1e308,
-            ["a": [1, ["b": .null]], "\u{0}": "\u{0}\u{1}\u{1f}\u{7f}", "ü": "\u{2028}\u{2029}\u{feff}\u{fffd}\u{10ffff}"],
+            [
+                "a": [1, ["b": .null]], "\u{0}": "\u{0}\u{1}\u{1f}\u{7f}",
+                "ü": "\u{2028}\u{2029}\u{feff}\u{fffd}\u{10ffff}",
+            ],
             "\n\r\t\\\"/", "🐢👩‍👩‍👧‍👦e\u{301}é", ["cmd": "node"], ["cmd": "NODE_"], ["cmd": 1], ["NODE_HANDLE": 1],
         ]
         for value in values { _ = try child.sendNow(value) }
@@ -99,7 +102,9 @@ struct NodeTests {
         child.kill(.kill)
     }
 
-    @Test("what reached the kernel before a child called process.exit arrives before its exit event", arguments: [50, 5000])
+    @Test(
+        "what reached the kernel before a child called process.exit arrives before its exit event",
+        arguments: [50, 5000])
     func burst(_ count: Int) async throws {
         let child = try Self.fork("burst", "\(count)")
         // As much as the socket takes before anybody reads.
@@ -239,7 +244,8 @@ struct NodeParentTests {
     @Test(
         "a scenario goes as it should",
         arguments: [
-            ["echo"], ["many", "100000"], ["large"], ["burst"], ["report"], ["surrogates"], ["advanced"], ["handles", "80"],
+            ["echo"], ["many", "100000"], ["large"], ["burst"], ["report"], ["surrogates"], ["advanced"],
+            ["handles", "80"],
             ["back"],
         ])
     func scenario(_ arguments: [String]) async throws {

@@ -38,11 +38,13 @@ final class End: ChannelDelegate {
 
     /// An end on a loop of its own, which takes messages at once where nothing else is said.
     static func open(
-        _ socket: consuming Descriptor, limits: ChannelLimits = ChannelLimits(), adoptsPeerLimit: Bool = false,
+        _ socket: consuming Descriptor, limits: ChannelLimits = ChannelLimits(), dialect: Dialect = .native,
+        adoptsPeerLimit: Bool = false,
         consumes: Bool = true, reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
     ) throws -> End {
         let loop = try EventLoop(named: "test-end")
-        let channel = try Channel(socket: socket, loop: loop, limits: limits, adoptsPeerLimit: adoptsPeerLimit)
+        let channel = try Channel(
+            socket: socket, loop: loop, limits: limits, dialect: dialect, adoptsPeerLimit: adoptsPeerLimit)
         let end = End(channel: channel, reaction: reaction)
         try channel.start(delegate: end)
         try loop.ensureDriven()
@@ -66,11 +68,14 @@ final class End: ChannelDelegate {
 
     /// An end and the plain socket at its other end.
     static func facingSocket(
-        limits: ChannelLimits = ChannelLimits(), consumes: Bool = true,
+        limits: ChannelLimits = ChannelLimits(), dialect: Dialect = .native, consumes: Bool = true,
         reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
     ) throws -> (End, PlainSocket) {
         try System.socketPair().split { ours, theirs in
-            (try open(ours, limits: limits, consumes: consumes, reaction: reaction), PlainSocket(theirs.take()))
+            (
+                try open(ours, limits: limits, dialect: dialect, consumes: consumes, reaction: reaction),
+                PlainSocket(theirs.take())
+            )
         }
     }
 

@@ -55,13 +55,17 @@ extension ForkError {
             self.init(.notSupported, "The message can't be sent: the other side takes no handles")
         case .tooManyHandles(let count, let limit):
             self.init(
-                .invalidArgument, "The message has \(count) handles; at most \(limit) can travel with one to this process")
+                .invalidArgument,
+                "The message has \(count) handles; at most \(limit) can travel with one to this process")
         case .handleKindNotSupported:
-            self.init(.notSupported, "The message can't be sent: Node.js takes stream sockets as handles, and this is none")
+            self.init(
+                .notSupported, "The message can't be sent: Node.js takes stream sockets as handles, and this is none")
         case .bytesNotSupported:
-            self.init(.notSupported, "Bytes can't be sent: Node.js takes only JSON; send a string, or an array of numbers")
+            self.init(
+                .notSupported, "Bytes can't be sent: Node.js takes only JSON; send a string, or an array of numbers")
         case .handleNotReceived:
-            self.init(.handlesLost, "A message was given up: its handle did not reach the other process in four attempts")
+            self.init(
+                .handlesLost, "A message was given up: its handle did not reach the other process in four attempts")
         case .handleNotOpen(let number):
             self.init(
                 .invalidArgument,

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -39,6 +40,24 @@ void clinux_tsan_release(void *token) { (void)token; }
 
 static char channel_descriptor[32];
 
+// What the program prints must not get into its channel, nor its channel be read as its standard input.
+static int above_standard_streams(int descriptor) {
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+    if (moved == -1) {
+        return descriptor;
+    }
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null == -1) {
+        close(descriptor);
+        return moved;
+    }
+    dup2(null, descriptor);
+    if (null != descriptor) {
+        close(null);
+    }
+    return moved;
+}
+
 // Runs before main: later, another thread might be reading the environment, and a child started by this program could
 // already have inherited both the variable and the descriptor.
 __attribute__((constructor)) static void take_channel_descriptor(void) {
@@ -50,7 +69,12 @@ __attribute__((constructor)) static void take_channel_descriptor(void) {
     unsetenv(CLINUX_CHANNEL_VARIABLE);
     char *end = NULL;
     long descriptor = strtol(channel_descriptor, &end, 10);
-    if (end != channel_descriptor && *end == '\0' && descriptor > 2 && descriptor < 1 << 20) {
+    if (end == channel_descriptor || *end != '\0' || descriptor < 0 || descriptor >= 1 << 20) {
+        return;
+    }
+    if (descriptor <= 2 && clinux_is_unix_stream((int)descriptor)) {
+        snprintf(channel_descriptor, sizeof channel_descriptor, "%d", above_standard_streams((int)descriptor));
+    } else if (descriptor > 2) {
         fcntl((int)descriptor, F_SETFD, FD_CLOEXEC);
     }
 }
@@ -76,6 +100,29 @@ ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *drop
         *dropped_descriptors = true;
     }
     return count;
+}
+
+int clinux_pipe(int descriptors[2]) {
+    return pipe2(descriptors, O_CLOEXEC);
+}
+
+ssize_t clinux_write(int descriptor, const void *bytes, size_t count) {
+    sigset_t only, before, pending;
+    sigemptyset(&only);
+    sigaddset(&only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &only, &before);
+    // One that somebody else has raised and blocked is theirs.
+    sigpending(&pending);
+    ssize_t written = write(descriptor, bytes, count);
+    int saved = errno;
+    if (written == -1 && saved == EPIPE && !sigismember(&pending, SIGPIPE)) {
+        struct timespec now = {0};
+        while (sigtimedwait(&only, NULL, &now) == -1 && errno == EINTR) {
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return written;
 }
 
 bool clinux_is_unix_stream(int descriptor) {

@@ -21,7 +21,8 @@ void clinux_tsan_release(void *token);
 #define CLINUX_CHANNEL_VARIABLE "SWIFT_FORK_CHANNEL_FD"
 
 /// What `CLINUX_CHANNEL_VARIABLE` held when the program started, or NULL. The variable has been removed from the
-/// environment and the descriptor marked close-on-exec before `main` began, while there was only one thread.
+/// environment and the descriptor marked close-on-exec before `main` began, while there was only one thread. A channel at
+/// the number of a standard stream has been given another number, and the null device stands in its place.
 const char *clinux_channel_descriptor(void);
 
 /// A connected pair of Unix stream sockets, both close-on-exec.
@@ -33,6 +34,12 @@ ssize_t clinux_send(int descriptor, const struct iovec *parts, int count);
 /// Receives without waiting, whatever the flags of the descriptor are. Descriptors that came with it have been closed;
 /// then, and only then, `*dropped_descriptors` is written: true.
 ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, bool *dropped_descriptors);
+
+/// A pipe, both ends close-on-exec: the one to read from first.
+int clinux_pipe(int descriptors[2]);
+
+/// Writes without SIGPIPE, whose disposition stays as it is: where nobody can read any more it is -1 and EPIPE.
+ssize_t clinux_write(int descriptor, const void *bytes, size_t count);
 
 /// Whether the descriptor is a Unix stream socket.
 bool clinux_is_unix_stream(int descriptor);
@@ -129,6 +136,7 @@ struct clinux_spawned {
     int pid;
     int pidfd;              ///< close-on-exec
     enum clinux_step step;  ///< what failed
+    int target;             ///< where that is CLINUX_STEP_DESCRIPTORS: the number in the child
 };
 
 /// Starts a program with an empty signal mask, default dispositions, and no descriptors but those named. Returns 0, or the

@@ -32,7 +32,7 @@ final class ChildSide: Sendable {
                 Start it from another program with ChildProcess.fork(path:)
                 """)
         }
-        guard let descriptor = CInt(number), descriptor > 2, System.isUnixStream(descriptor) else {
+        guard let descriptor = CInt(number), descriptor >= 0, System.isUnixStream(descriptor) else {
             throw ForkError(
                 .notForked,
                 """

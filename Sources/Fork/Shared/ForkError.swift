@@ -22,7 +22,7 @@ public struct ForkError: Error, Sendable {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String, Sendable {
             case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
-            case invalidMessage, protocolViolation, abortedByPeer, handlerFailed, system
+            case invalidMessage, protocolViolation, abortedByPeer, handlerFailed, streamClosed, outputTooLong, system
         }
 
         private let kind: Kind
@@ -53,6 +53,10 @@ public struct ForkError: Error, Sendable {
         public static let abortedByPeer = Code(.abortedByPeer)
         /// A handler threw; see ``ForkError/cause``.
         public static let handlerFailed = Code(.handlerFailed)
+        /// A stream of a child takes no more bytes: it has been finished, or the child has closed it or ended.
+        public static let streamClosed = Code(.streamClosed)
+        /// A child has written more than was asked for.
+        public static let outputTooLong = Code(.outputTooLong)
         /// The kernel refused something else.
         public static let system = Code(.system)
 

@@ -30,10 +30,11 @@ struct StreamCloseTests {
 
     @Test("bytes that a consumer has still to take hold the close event back for as long as they are there")
     func slowConsumer() async throws {
-        let (child, output) = try Script.piped("echo 1; sleep 0.1; echo 2")
+        let (child, input, output) = try Script.fed("echo 1; read line; echo 2")
         let recorder = Recorder(child)
         var iterator = output.makeAsyncIterator()
         #expect(await iterator.next() == Array("1\n".utf8))
+        try await input.write("go on\n")
         try await eventually("the exit event") { recorder.all.contains(.exit(.exited(code: 0))) }
         // Longer than an output that nobody reads is waited for.
         try await Task.sleep(for: .milliseconds(1300))

@@ -44,7 +44,7 @@
         /// Tries again for a moment where the program is being written. It may be written no more: a child that another
         /// thread is starting has a copy of every descriptor, the one by which it was written too, until its own exec.
         func spawnWhenWritten() -> Result {
-            for _ in 0..<20 {
+            for _ in 0..<100 {
                 let result = spawn()
                 if result.failure != ETXTBSY || result.spawned.step != CLINUX_STEP_EXECUTE { return result }
                 usleep(1000)

@@ -29,7 +29,7 @@ test: deps ## Build and run all tests
 demo: deps ## Build and run the example of a parent and two children
 	@Scripts/demo.sh
 
-demo-check: deps ## Run the example and compare its output with expected-output.txt
+demo-check: deps ## Run all examples and compare what they print with their expected-output.txt
 	@Scripts/demo.sh --check
 
 lint: ## Check the format of the Swift code

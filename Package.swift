@@ -7,6 +7,7 @@ let collections: [Target.Dependency] = [
     .product(name: "HeapModule", package: "swift-collections"),
 ]
 let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -16,6 +17,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
@@ -28,7 +30,8 @@ let package = Package(
         .target(name: "JSONCodec", dependencies: ["CJSON", ordered]),
         .target(name: "Wire", dependencies: ["JSONCodec"]),
         .target(name: "Messaging", dependencies: ["Reactor", "Wire", "JSONCodec", "CLinux", system] + collections),
-        .target(name: "Fork", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", system] + collections),
+        .target(
+            name: "Fork", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", logging, system] + collections),
         .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec"]),
         .target(name: "TestSupport", dependencies: ["Reactor"], path: "Tests/TestSupport"),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport", system]),
@@ -41,7 +44,7 @@ let package = Package(
         .testTarget(name: "ForkTests", dependencies: ["Fork"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Fork", "Reactor", system, "fixture-child", "fixture-raw", "fixture-parent"]
+            dependencies: ["Fork", "Reactor", system, logging, "fixture-child", "fixture-raw", "fixture-parent"]
         ),
     ]
 )

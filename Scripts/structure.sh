@@ -135,7 +135,7 @@ while IFS= read -r file; do
 done < <(git ls-files | grep -E '(^|/)(\.build[^/]*/|Package\.resolved$|fuzz-corpus/)' || true)
 
 # As in demo.sh.
-example=(--package-path Examples/ParentChild --scratch-path .build-examples --disable-build-manifest-caching)
+example=(--package-path Examples/ParentChild --scratch-path .build-examples/ParentChild --disable-build-manifest-caching)
 quietly "structure: build" swift build
 quietly "structure: build the example" swift build "${example[@]}"
 echo "structure: what the children link" >&2

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -54,10 +55,33 @@ static void take(const char *name, struct variable *variable) {
     unsetenv(name);
 }
 
-static void mark_close_on_exec(const struct variable *variable) {
+// What the program prints must not get into its channel, nor its channel be read as its standard input.
+static int above_standard_streams(int descriptor) {
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+    if (moved == -1) {
+        return descriptor;
+    }
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null == -1) {
+        close(descriptor);
+        return moved;
+    }
+    dup2(null, descriptor);
+    if (null != descriptor) {
+        close(null);
+    }
+    return moved;
+}
+
+static void keep_from_others(struct variable *variable) {
     char *end = NULL;
     long descriptor = strtol(variable->value, &end, 10);
-    if (end != variable->value && *end == '\0' && descriptor > 2 && descriptor < 1 << 20) {
+    if (end == variable->value || *end != '\0' || descriptor < 0 || descriptor >= 1 << 20) {
+        return;
+    }
+    if (descriptor <= 2 && clinux_is_unix_stream((int)descriptor)) {
+        snprintf(variable->value, sizeof variable->value, "%d", above_standard_streams((int)descriptor));
+    } else if (descriptor > 2) {
         fcntl((int)descriptor, F_SETFD, FD_CLOEXEC);
     }
 }
@@ -68,8 +92,8 @@ __attribute__((constructor)) static void take_channel(void) {
     take(CLINUX_CHANNEL_VARIABLE, &channel);
     take(CLINUX_NODE_CHANNEL_VARIABLE, &node_channel);
     take(CLINUX_NODE_MODE_VARIABLE, &node_mode);
-    mark_close_on_exec(&channel);
-    mark_close_on_exec(&node_channel);
+    keep_from_others(&channel);
+    keep_from_others(&node_channel);
 }
 
 static const char *value(const struct variable *variable) {
@@ -133,6 +157,29 @@ ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, int *handl
         }
     }
     return count;
+}
+
+int clinux_pipe(int descriptors[2]) {
+    return pipe2(descriptors, O_CLOEXEC);
+}
+
+ssize_t clinux_write(int descriptor, const void *bytes, size_t count) {
+    sigset_t only, before, pending;
+    sigemptyset(&only);
+    sigaddset(&only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &only, &before);
+    // One that somebody else has raised and blocked is theirs.
+    sigpending(&pending);
+    ssize_t written = write(descriptor, bytes, count);
+    int saved = errno;
+    if (written == -1 && saved == EPIPE && !sigismember(&pending, SIGPIPE)) {
+        struct timespec now = {0};
+        while (sigtimedwait(&only, NULL, &now) == -1 && errno == EINTR) {
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return written;
 }
 
 bool clinux_is_unix_stream(int descriptor) {

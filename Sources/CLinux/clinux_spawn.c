@@ -42,6 +42,7 @@ struct child {
     const struct clinux_spawn *request;
     pid_t parent;
     enum clinux_step step;
+    int target;
     int failure;
 };
 
@@ -65,13 +66,16 @@ UNCHECKED static bool reset_signals(void) {
     return true;
 }
 
-UNCHECKED static bool arrange_descriptors(const struct clinux_spawn *request) {
+UNCHECKED static bool arrange_descriptors(struct child *child) {
+    const struct clinux_spawn *request = child->request;
     for (int index = 0; index < request->descriptor_count; index++) {
+        child->target = request->descriptors[index].target;
         if (call(SYS_dup3, request->descriptors[index].source, request->descriptors[index].target, 0) == -1) {
             return false;
         }
     }
     for (int index = 0; index < request->kept_count; index++) {
+        child->target = request->kept[index];
         if (call(SYS_fcntl, request->kept[index], F_SETFD, 0) == -1) {
             return false;
         }
@@ -121,7 +125,7 @@ UNCHECKED static bool prepare(struct child *child) {
     STEP(SESSION, request->new_session, call(SYS_setsid, 0, 0, 0) != -1);
     STEP(PROCESS_GROUP, request->sets_process_group, call(SYS_setpgid, 0, request->process_group, 0) == 0);
     STEP(WORKING_DIRECTORY, request->working_directory != -1, call(SYS_fchdir, request->working_directory, 0, 0) == 0);
-    STEP(DESCRIPTORS, true, arrange_descriptors(request));
+    STEP(DESCRIPTORS, true, arrange_descriptors(child));
     STEP(LIMITS, true, set_limits(request));
     STEP(NICE, request->sets_nice, call(SYS_setpriority, PRIO_PROCESS, 0, request->nice) == 0);
     STEP(GROUPS, request->group_count >= 0, syscall(SYS_setgroups, request->group_count, request->groups) == 0);
@@ -166,6 +170,7 @@ int clinux_spawn(const struct clinux_spawn *request, struct clinux_spawned *resu
     munmap(stack, STACK_SIZE);
 
     result->step = child.step;
+    result->target = child.target;
     if (failure == 0) {
         result->pid = pid;
         result->pidfd = pidfd;

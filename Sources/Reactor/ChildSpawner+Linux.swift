@@ -22,7 +22,10 @@
                 prepared.attributes.parentDeathSignal == nil
                 ? prepared.spawnWhenWritten() : try onLastingThread(prepared)
             guard result.failure == 0 else {
-                throw SpawnError(step: .init(result.spawned.step), errno: Errno(rawValue: result.failure))
+                let step = SpawnError.Step(result.spawned.step)
+                throw SpawnError(
+                    step: step, errno: Errno(rawValue: result.failure),
+                    target: step == .descriptors ? result.spawned.target : nil)
             }
             return SpawnedProcess(pid: result.spawned.pid, handle: aboveStandardStreams(result.spawned.pidfd))
         }
@@ -51,25 +54,27 @@
         // MARK: Preparation
 
         private static func prepare(_ request: consuming SpawnRequest) throws(SpawnError) -> PreparedSpawn {
+            let channel = SpawnRequest.Placement(SharedDescriptor(request.channel), at: request.channelNumber)
+            let placements = request.placements + [channel]
+            // Not empty: the channel is among them.
+            let highest = placements.map(\.target).max()!
             do throws(Errno) {
                 // Above every number that becomes one of the child's, so that no step overwrites a later one's source.
-                let lowest = request.channelNumber + 1
-                let channel = try request.channel.duplicate(atLeast: lowest)
-                let streams = [request.input, request.output, request.error]
-                var null: Descriptor?
-                if streams.contains(.null) { null = try System.openNull(atLeast: lowest) }
-
-                var descriptors = [clinux_descriptor(source: channel.rawValue, target: request.channelNumber)]
-                let nullNumber = null?.rawValue ?? -1
-                for (target, stream) in streams.enumerated() where stream == .null {
-                    descriptors.append(clinux_descriptor(source: nullNumber, target: CInt(target)))
+                let sources = try placements.map { placement throws(Errno) in
+                    let isAbove = placement.descriptor.descriptor.rawValue > highest
+                    return isAbove
+                        ? placement.descriptor
+                        : SharedDescriptor(try placement.descriptor.descriptor.duplicate(atLeast: highest + 1))
                 }
+                let targets = placements.map(\.target)
                 return PreparedSpawn(
                     path: request.path, arguments: request.arguments, environment: request.environment,
-                    attributes: request.attributes, descriptors: descriptors,
-                    open: Set([0, 1, 2, request.channelNumber] + request.keptDescriptors).sorted(),
-                    kept: request.keptDescriptors, channel: channel, null: null,
-                    workingDirectory: request.workingDirectory)
+                    attributes: request.attributes, sources: sources, targets: targets,
+                    open: Set([0, 1, 2] + targets + request.keptDescriptors).sorted(),
+                    kept: request.keptDescriptors, workingDirectory: request.workingDirectory)
+            } catch .invalidArgument {
+                // The number is beyond this process's limit on descriptors.
+                throw SpawnError(step: .descriptors, errno: .invalidArgument, target: highest)
             } catch {
                 throw SpawnError(step: .start, errno: error)
             }
@@ -101,148 +106,6 @@
                 return result.withLock { $0! }
             } catch {
                 throw SpawnError(step: .start, errno: error)
-            }
-        }
-    }
-
-    /// A start with its descriptors in place, which can be made from any thread.
-    private final class PreparedSpawn: Sendable {
-        struct Result: Sendable {
-            var failure: CInt
-            var spawned: clinux_spawned
-        }
-
-        private let path: String
-        private let arguments: [String]
-        private let environment: [[UInt8]]
-        let attributes: SpawnAttributes
-        private let descriptors: [clinux_descriptor]
-        private let open: [CInt]
-        private let kept: [CInt]
-        private let channel: Descriptor
-        private let null: Descriptor?
-        private let workingDirectory: Descriptor?
-        private let workingDirectoryNumber: CInt
-
-        init(
-            path: String, arguments: [String], environment: [[UInt8]], attributes: SpawnAttributes,
-            descriptors: [clinux_descriptor], open: [CInt], kept: [CInt], channel: consuming Descriptor,
-            null: consuming Descriptor?, workingDirectory: consuming Descriptor?
-        ) {
-            self.path = path
-            self.arguments = arguments
-            self.environment = environment
-            self.attributes = attributes
-            self.descriptors = descriptors
-            self.open = open
-            self.kept = kept
-            self.channel = channel
-            self.null = null
-            workingDirectoryNumber = workingDirectory?.rawValue ?? -1
-            self.workingDirectory = workingDirectory
-        }
-
-        /// Tries again for a moment where the program is being written. It may be written no more: a child that another
-        /// thread is starting has a copy of every descriptor, the one by which it was written too, until its own exec.
-        func spawnWhenWritten() -> Result {
-            for _ in 0..<20 {
-                let result = spawn()
-                if result.failure != ETXTBSY || result.spawned.step != CLINUX_STEP_EXECUTE { return result }
-                usleep(1000)
-            }
-            return spawn()
-        }
-
-        private func spawn() -> Result {
-            var spawned = clinux_spawned()
-            let limits = attributes.limits.map {
-                clinux_limit(resource: clinux_resource_number($0.resource.number), soft: $0.soft, hard: $0.hard)
-            }
-            let groups = attributes.groups ?? []
-            let failure = withCStrings(arguments.map { Array($0.utf8) }) { arguments in
-                withCStrings(environment) { environment in
-                    path.withCString { path in
-                        withBuffers(limits, groups) { limits, groups in
-                            var request = request(path, arguments, environment, limits, groups)
-                            return withBuffers(open, kept) { open, kept in
-                                descriptors.withUnsafeBufferPointer { descriptors in
-                                    (request.open, request.open_count) = (open.baseAddress, CInt(open.count))
-                                    (request.kept, request.kept_count) = (kept.baseAddress, CInt(kept.count))
-                                    request.descriptors = descriptors.baseAddress
-                                    request.descriptor_count = CInt(descriptors.count)
-                                    return clinux_spawn(&request, &spawned)
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-            return Result(failure: failure, spawned: spawned)
-        }
-
-        /// All but the descriptors.
-        private func request(
-            _ path: UnsafePointer<CChar>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
-            _ environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
-            _ limits: UnsafeBufferPointer<clinux_limit>, _ groups: UnsafeBufferPointer<UInt32>
-        ) -> clinux_spawn {
-            var request = clinux_spawn()
-            request.path = path
-            request.arguments = UnsafePointer(arguments)
-            request.environment = UnsafePointer(environment)
-            request.working_directory = workingDirectoryNumber
-            request.new_session = attributes.startsSession
-            request.sets_process_group = attributes.processGroup != nil
-            request.process_group = attributes.processGroup ?? 0
-            request.limits = limits.baseAddress
-            request.limit_count = CInt(limits.count)
-            request.sets_nice = attributes.nice != nil
-            request.nice = attributes.nice ?? 0
-            request.groups = groups.baseAddress
-            request.group_count = attributes.groups.map { CInt($0.count) } ?? -1
-            request.sets_group = attributes.group != nil
-            request.group = attributes.group ?? 0
-            request.sets_user = attributes.user != nil
-            request.user = attributes.user ?? 0
-            request.no_new_privileges = attributes.hasNoNewPrivileges
-            request.parent_death_signal = attributes.parentDeathSignal ?? 0
-            return request
-        }
-
-        private func withCStrings<Result>(
-            _ strings: [[UInt8]], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
-        ) -> Result {
-            var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { string in
-                let copy = UnsafeMutablePointer<CChar>.allocate(capacity: string.count + 1)
-                for (index, byte) in string.enumerated() { copy[index] = CChar(bitPattern: byte) }
-                copy[string.count] = 0
-                return copy
-            }
-            pointers.append(nil)
-            defer { for pointer in pointers { pointer?.deallocate() } }
-            // Not empty: the last element has just been added.
-            return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
-        }
-
-        private func withBuffers<First, Second, Result>(
-            _ first: [First], _ second: [Second],
-            _ body: (UnsafeBufferPointer<First>, UnsafeBufferPointer<Second>) -> Result
-        ) -> Result {
-            first.withUnsafeBufferPointer { first in
-                second.withUnsafeBufferPointer { second in body(first, second) }
-            }
-        }
-    }
-
-    extension SpawnAttributes.Resource {
-        fileprivate var number: clinux_resource {
-            switch self {
-            case .addressSpace: CLINUX_ADDRESS_SPACE
-            case .cpuSeconds: CLINUX_CPU_SECONDS
-            case .openFiles: CLINUX_OPEN_FILES
-            case .coreSize: CLINUX_CORE_SIZE
-            case .fileSize: CLINUX_FILE_SIZE
-            case .processes: CLINUX_PROCESSES
             }
         }
     }

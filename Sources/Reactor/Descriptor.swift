@@ -32,3 +32,12 @@ package struct Descriptor: ~Copyable, Sendable {
         Descriptor(owning: try System.duplicate(rawValue, atLeast: minimum))
     }
 }
+
+/// An open file descriptor with several owners: closed when the last of them lets it go.
+package final class SharedDescriptor: Sendable {
+    package let descriptor: Descriptor
+
+    package init(_ descriptor: consuming Descriptor) {
+        self.descriptor = descriptor
+    }
+}

@@ -79,11 +79,12 @@ public final class EventLoop: Sendable {
 
     /// Calls the handler on the loop whenever something changes on the descriptor: each change once.
     package func watch(
-        _ descriptor: CInt, _ handler: @escaping @Sendable (Readiness) -> Void
+        _ descriptor: CInt, for interest: Interest = .reading, _ handler: @escaping @Sendable (Readiness) -> Void
     ) throws(Errno) -> Watch {
-        Watch(descriptor: descriptor, token: try core.watch(descriptor, handler))
+        Watch(descriptor: descriptor, token: try core.watch(descriptor, interest, handler))
     }
 
+    /// What is ready already is reported anew.
     package func update(_ watch: Watch, _ interest: Interest) {
         core.update(watch.descriptor, token: watch.token, interest)
     }

@@ -66,9 +66,14 @@
 
     extension Interest {
         fileprivate var epollEvents: UInt32 {
-            var events = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
-            if self == .readingAndWriting { events |= EPOLLOUT.rawValue }
-            return events
+            switch self {
+            case .reading: EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+            case .readingAndWriting: EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+            // An end that is met meanwhile is reported all the same, by the kernel's rule.
+            case .nothing: EPOLLONESHOT.rawValue
+            case .readingOnce: EPOLLIN.rawValue | EPOLLONESHOT.rawValue
+            case .writingOnce: EPOLLOUT.rawValue | EPOLLONESHOT.rawValue
+            }
         }
     }
 

@@ -73,10 +73,12 @@ final class LoopCore: @unchecked Sendable {
         withExtendedLifetime(body) {}
     }
 
-    func watch(_ descriptor: CInt, _ handler: @escaping @Sendable (Readiness) -> Void) throws(Errno) -> UInt64 {
+    func watch(
+        _ descriptor: CInt, _ interest: Interest, _ handler: @escaping @Sendable (Readiness) -> Void
+    ) throws(Errno) -> UInt64 {
         let token = shared.withLock { $0.watches.add(handler) }
         do {
-            try queue.add(descriptor, .reading, token: token)
+            try queue.add(descriptor, interest, token: token)
         } catch {
             _ = shared.withLock { $0.watches.remove(token) }
             throw error

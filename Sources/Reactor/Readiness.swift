@@ -3,6 +3,12 @@ package enum Interest: Sendable {
     case reading
     /// Only while a write waits: each read by the peer would be a wake-up here.
     case readingAndWriting
+    /// Nothing, until the interest is changed.
+    case nothing
+    /// Bytes to read, or the end; reported once, and then nothing more until it is asked for again.
+    case readingOnce
+    /// Room to write, or a peer that reads no more; once, as before.
+    case writingOnce
 }
 
 /// What may be possible on a descriptor now. A hint: a read or write can still find nothing.

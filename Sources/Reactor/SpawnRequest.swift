@@ -2,8 +2,15 @@ package import SystemPackage
 
 /// What to start, with everything resolved: no string holds a NUL, and descriptors are open.
 package struct SpawnRequest: ~Copyable {
-    package enum StandardStream: Sendable {
-        case inherit, null
+    /// A descriptor of this process, and the number that it has in the child.
+    package struct Placement: Sendable {
+        package let descriptor: SharedDescriptor
+        package let target: CInt
+
+        package init(_ descriptor: SharedDescriptor, at target: CInt) {
+            self.descriptor = descriptor
+            self.target = target
+        }
     }
 
     package var path: String
@@ -12,10 +19,9 @@ package struct SpawnRequest: ~Copyable {
     /// As `NAME=value`, which need not be UTF-8.
     package var environment: [[UInt8]]
     package var workingDirectory: Descriptor?
-    package var input = StandardStream.inherit
-    package var output = StandardStream.inherit
-    package var error = StandardStream.inherit
-    /// The child's end of the channel, and the number by which the child knows it; above 2.
+    /// What the child's descriptors are. A standard stream that is not among them is this process's.
+    package var placements: [Placement] = []
+    /// The child's end of the channel, and the number by which the child knows it.
     package var channel: Descriptor
     package var channelNumber: CInt = ChildSpawner.channelNumber
     /// Further descriptors of this process that the child has under the same numbers.
@@ -86,9 +92,12 @@ package struct SpawnError: Error, Equatable {
 
     package let step: Step
     package let errno: Errno
+    /// The number in the child that could not be given, where the step is `descriptors`.
+    package let target: CInt?
 
-    package init(step: Step, errno: Errno) {
+    package init(step: Step, errno: Errno, target: CInt? = nil) {
         self.step = step
         self.errno = errno
+        self.target = target
     }
 }

@@ -6,7 +6,7 @@
     /// The system calls of this package: EINTR is retried, -1 becomes an `Errno`.
     package enum System {
         @inline(__always)
-        private static func check<Result: FixedWidthInteger>(_ call: () -> Result) throws(Errno) -> Result {
+        static func check<Result: FixedWidthInteger>(_ call: () -> Result) throws(Errno) -> Result {
             while true {
                 let result = call()
                 if result != -1 { return result }
@@ -139,11 +139,6 @@
 
         package static func openDirectory(_ path: String) throws(Errno) -> Descriptor {
             Descriptor(owning: try check { clinux_open_directory(path) })
-        }
-
-        package static func openNull(atLeast minimum: CInt) throws(Errno) -> Descriptor {
-            let descriptor = Descriptor(owning: try check { open("/dev/null", O_RDWR | O_CLOEXEC) })
-            return try descriptor.duplicate(atLeast: minimum)
         }
 
         package static func isDirectory(_ path: String) -> Bool {

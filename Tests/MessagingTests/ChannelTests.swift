@@ -317,7 +317,7 @@ struct ChannelTests {
         try channel.send(bytes: [UInt8](repeating: 3, count: 2_000_000))
         let flushed = Journal<Bool>()
         try Thread.start(name: "flusher") {
-            channel.flush(givingUpAfter: .seconds(20))
+            channel.flush(givingUpAfter: .seconds(55))
             flushed.append(channel.outbound.withLock { $0.queue.isEmpty })
         }
         _ = try await socket.readFrame()

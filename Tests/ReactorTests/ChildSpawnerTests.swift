@@ -93,9 +93,8 @@ struct ChildSpawnerTests {
     func nullStreams() async throws {
         let outcome = try await Self.run("all=$(for n in 0 1 2; do readlink /proc/$$/fd/$n; done); echo \"$all\" >&3") {
             request in
-            request.input = .null
-            request.output = .null
-            request.error = .null
+            let null = SharedDescriptor(try System.openNull())
+            request.placements = (0...2).map { .init(null, at: $0) }
         }
         #expect(outcome.output == "/dev/null\n/dev/null\n/dev/null\n")
     }

@@ -24,7 +24,8 @@ void clinux_tsan_release(void *token);
 #define CLINUX_NODE_MODE_VARIABLE "NODE_CHANNEL_SERIALIZATION_MODE"
 
 /// What they held when the program started, or NULL. The variables have been removed from the environment and the
-/// descriptors marked close-on-exec before `main` began, while there was only one thread.
+/// descriptors marked close-on-exec before `main` began, while there was only one thread. A channel at the number of a
+/// standard stream has been given another number, and the null device stands in its place.
 const char *clinux_channel_descriptor(void);
 const char *clinux_node_channel_descriptor(void);
 const char *clinux_node_mode(void);
@@ -49,6 +50,12 @@ struct clinux_arrival {
 /// close-on-exec and written to `handles`, which has room for all that can come; where it is NULL they are closed.
 /// `*arrival` is written only where some came.
 ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, int *handles, struct clinux_arrival *arrival);
+
+/// A pipe, both ends close-on-exec: the one to read from first.
+int clinux_pipe(int descriptors[2]);
+
+/// Writes without SIGPIPE, whose disposition stays as it is: where nobody can read any more it is -1 and EPIPE.
+ssize_t clinux_write(int descriptor, const void *bytes, size_t count);
 
 /// Whether the descriptor is a Unix stream socket.
 bool clinux_is_unix_stream(int descriptor);
@@ -145,6 +152,7 @@ struct clinux_spawned {
     int pid;
     int pidfd;              ///< close-on-exec
     enum clinux_step step;  ///< what failed
+    int target;             ///< where that is CLINUX_STEP_DESCRIPTORS: the number in the child
 };
 
 /// Starts a program with an empty signal mask, default dispositions, and no descriptors but those named. Returns 0, or the

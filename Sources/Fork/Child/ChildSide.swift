@@ -66,7 +66,7 @@ final class ChildSide: Sendable {
     }
 
     private static func descriptor(_ number: String, _ variable: String) throws(ForkError) -> CInt {
-        guard let descriptor = CInt(number), descriptor > 2, System.isUnixStream(descriptor) else {
+        guard let descriptor = CInt(number), descriptor >= 0, System.isUnixStream(descriptor) else {
             throw ForkError(
                 .notForked,
                 """

@@ -48,13 +48,14 @@ extension ChildProcess.Options {
         if case .join(let group) = processGroup, group < 1 {
             throw ForkError(.invalidArgument, "The option processGroup names the group \(group); groups begin at 1")
         }
+        try checkStreams()
         try checkDescriptors()
         try resourceLimits.check()
     }
 
     private func checkDescriptors() throws {
         for descriptor in keptDescriptors {
-            if descriptor <= 2 || descriptor == channelDescriptor {
+            if descriptor <= 2 || descriptor == channelNumber {
                 throw ForkError(
                     .invalidArgument,
                     """

@@ -69,7 +69,10 @@ extension ChildProcess {
         }
     }
 
-    /// Calls the handler after every other event of the child; at once where that is so already.
+    /// Calls the handler after every other event of the child, and after the end of every piped output that somebody
+    /// reads; at once where that is so already.
+    ///
+    /// Bytes of an output that nobody has asked for hold this event back for a second, and no longer.
     @discardableResult
     public func onClose(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         hub.handle(.close) { _ in try handler() }

@@ -5,7 +5,7 @@ internal import SystemPackage
 extension ChildProcess {
     /// Starts a program as a child with a channel to it.
     ///
-    /// The child finds descriptors 0, 1, 2 and its channel, an empty signal mask, default signal dispositions, and nothing
+    /// The child finds its streams and its channel, an empty signal mask, default signal dispositions, and nothing
     /// else of this program. It need not be written in Swift: `Protocols/` says how the channel works.
     ///
     /// - Parameters:
@@ -32,10 +32,12 @@ extension ChildProcess {
     private static func launch(_ program: borrowing Program, _ options: Options) throws -> ChildProcess {
         let loop = try options.eventLoop ?? EventLoop.sharedOrNew()
         try loop.ensureDriven()
+        var streams = try ChildStreams(options, path: program.path, loop: loop)
         let child = try System.socketPair().split { ours, theirs in
             let channel = try Channel(socket: ours, loop: loop, limits: options.limits, dialect: options.wireDialect)
-            let process = try ChildSpawner.spawn(program.request(channel: theirs, options))
-            return ChildProcess(process, channel: channel, endsGroup: options.endsGroup)
+            let process = try ChildSpawner.spawn(program.request(channel: theirs, placements: streams.placements))
+            streams.closeChildEnds()
+            return ChildProcess(process, channel: channel, streams: streams, endsGroup: options.endsGroup)
         }
         do {
             try child.start()

@@ -17,12 +17,17 @@ extension ChildProcess {
         // MARK: Descriptors
 
         /// The child's standard input. Default: this program's.
-        public var standardInput: StandardStream = .inherit
+        public var standardInput: Stream = .inherit
         /// The child's standard output. Default: this program's.
-        public var standardOutput: StandardStream = .inherit
+        public var standardOutput: Stream = .inherit
         /// The child's standard error. Default: this program's.
-        public var standardError: StandardStream = .inherit
-        /// The number of the channel's descriptor in the child, 3 to 1023. A Swift child finds it by itself. Default: 3.
+        public var standardError: Stream = .inherit
+        /// What the child reads from further descriptors, by their numbers in the child, 3 to 1023. Default: none.
+        public var inputs: [Int32: Stream] = [:]
+        /// What the child writes to further descriptors, by their numbers in the child, 3 to 1023. Default: none.
+        public var outputs: [Int32: Stream] = [:]
+        /// The number of the channel's descriptor in the child, 3 to 1023. A Swift child finds it by itself. Not used where
+        /// a standard stream is the channel. Default: 3.
         public var channelDescriptor: Int32 = 3
         /// Further descriptors of this program, above 2, that the child has under the same numbers. Default: none.
         public var keptDescriptors: [Int32] = []
@@ -82,6 +87,15 @@ extension ChildProcess {
 
         /// Options with every default.
         public init() {}
+
+        /// Options with all three standard streams as pipes: nothing of the child's gets to this program's streams.
+        public static var silent: Options {
+            var options = Options()
+            options.standardInput = .pipe
+            options.standardOutput = .pipe
+            options.standardError = .pipe
+            return options
+        }
     }
 
     /// What a parent and a child speak on their channel. All of ``ChildProcess`` and ``Process`` is the same in both, but
@@ -117,12 +131,25 @@ extension ChildProcess {
         case custom([String: String])
     }
 
-    /// What a standard stream of a child is connected to.
-    public enum StandardStream: Sendable {
-        /// The same as this program's.
+    /// What a stream of a child is connected to.
+    public enum Stream: Sendable, Hashable {
+        /// The same as this program's descriptor of that number.
         case inherit
         /// `/dev/null`: an input that is at its end, an output that is thrown away.
         case null
+        /// A pipe to this program: see ``ChildProcess/standardInput``, ``ChildProcess/standardOutput`` and their like.
+        case pipe
+        /// A file. An input is read from its beginning; an output creates the file, as far as this program's umask lets,
+        /// and replaces what was in it, or appends to it. A relative path starts at this program's working directory.
+        case file(String, append: Bool = false)
+        /// A descriptor of this program, which stays the caller's. Its open file is shared: position and flags too.
+        case descriptor(Int32)
+        /// The same as another input or output of the child, by its number there: `.sameAs(1)` for the standard error is
+        /// `2>&1`. Both share one open file, so neither overwrites the other.
+        case sameAs(Int32)
+        /// The channel itself, for a child that is started by something that lets only the standard streams through. One
+        /// standard stream at most can be it. A Swift child moves it out of the way and reads or writes nothing there.
+        case channel
     }
 
     /// The process group of a child.

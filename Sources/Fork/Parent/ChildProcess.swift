@@ -18,6 +18,9 @@ public final class ChildProcess: Sendable {
     let channel: Channel
     let hub: EventHub
     private let endsGroup: Bool
+    /// This program's ends of the child's pipes, by their numbers in the child.
+    let inputs: [Int32: PipeWriter]
+    let outputs: [Int32: PipeReader]
     private let process: Locked<ProcessState>
 
     private struct ProcessState: ~Copyable {
@@ -33,11 +36,16 @@ public final class ChildProcess: Sendable {
         var lastWaiter: UInt64 = 0
     }
 
-    init(_ spawned: consuming SpawnedProcess, channel: Channel, endsGroup: Bool) {
+    init(
+        _ spawned: consuming SpawnedProcess, channel: Channel, streams: ChildStreams, endsGroup: Bool
+    ) {
         pid = spawned.pid
         self.channel = channel
         self.endsGroup = endsGroup
-        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: true)
+        inputs = streams.inputs
+        outputs = streams.outputs
+        hub = EventHub(
+            loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 })
         process = Locked(ProcessState(handle: spawned.takeHandle()))
     }
 
@@ -105,6 +113,7 @@ public final class ChildProcess: Sendable {
         if let timer { channel.loop.cancel(timer) }
         process.withLock { $0.handle = nil }
         for waiter in waiters.values { waiter.resume(returning: ended.status) }
+        for input in inputs.values { input.childEnded() }
         channel.peerProcessEnded()
         hub.exited(ended.status)
     }

@@ -3,13 +3,14 @@ internal import SystemPackage
 
 /// A program to start, with everything about it checked that can be checked before.
 struct Program: ~Copyable {
-    private let path: String
+    let path: String
     /// What is executed: the program, or its interpreter.
     private let executable: String
     private let arguments: [String]
     private let environment: [[UInt8]]
     private let identity: Identity
     private let workingDirectory: Descriptor?
+    private let options: ChildProcess.Options
 
     init(path: String, arguments: [String], options: ChildProcess.Options) throws {
         if path.isEmpty { throw ForkError(.invalidArgument, "The path of the program is empty") }
@@ -31,31 +32,32 @@ struct Program: ~Copyable {
         self.environment = environment
         self.identity = identity
         workingDirectory = directory
+        self.options = options
     }
 
-    func request(channel: consuming Descriptor, _ options: ChildProcess.Options) throws(Errno) -> SpawnRequest {
+    func request(
+        channel: consuming Descriptor, placements: [SpawnRequest.Placement]
+    ) throws(Errno) -> SpawnRequest {
         var request = SpawnRequest(
             path: executable, arguments: arguments,
-            environment: environment.filter { !Self.isOfChannel($0) } + Self.variables(of: options),
+            environment: environment.filter { !Self.isOfChannel($0) } + variables,
             channel: channel)
         request.workingDirectory = try workingDirectory?.duplicate()
-        request.input = .init(options.standardInput)
-        request.output = .init(options.standardOutput)
-        request.error = .init(options.standardError)
-        request.channelNumber = options.channelDescriptor
+        request.placements = placements
+        request.channelNumber = options.channelNumber
         request.keptDescriptors = options.keptDescriptors
-        request.attributes = attributes(options)
+        request.attributes = attributes()
         return request
     }
 
     /// What tells the child of its channel.
-    private static func variables(of options: ChildProcess.Options) -> [[UInt8]] {
+    private var variables: [[UInt8]] {
         let variables =
             switch options.dialect {
-            case .native: ["\(ChildSpawner.channelVariable)=\(options.channelDescriptor)"]
+            case .native: ["\(ChildSpawner.channelVariable)=\(options.channelNumber)"]
             case .node:
                 [
-                    "\(ChildSpawner.nodeChannelVariable)=\(options.channelDescriptor)",
+                    "\(ChildSpawner.nodeChannelVariable)=\(options.channelNumber)",
                     "\(ChildSpawner.nodeModeVariable)=json",
                 ]
             }
@@ -68,7 +70,7 @@ struct Program: ~Copyable {
             .contains { isVariable(entry, $0) }
     }
 
-    private func attributes(_ options: ChildProcess.Options) -> SpawnAttributes {
+    private func attributes() -> SpawnAttributes {
         var attributes = SpawnAttributes()
         attributes.startsSession = options.startsSession
         switch options.processGroup {
@@ -96,7 +98,7 @@ struct Program: ~Copyable {
             case .execute: explain(error.errno)
             case .session: "option startsSession: \(error.errno)"
             case .processGroup: "option processGroup: \(error.errno)"
-            case .descriptors: "option keptDescriptors or channelDescriptor: \(error.errno)"
+            case .descriptors: explain(error.errno, at: error.target ?? options.channelNumber)
             case .workingDirectory: "option workingDirectory: \(error.errno)"
             case .limits: "option resourceLimits: \(error.errno)"
             case .nice: "option nice: \(error.errno)"
@@ -129,6 +131,15 @@ struct Program: ~Copyable {
         case .textFileBusy: "\(what) is being written"
         case .argListTooLong: "its arguments and environment are too long"
         default: "\(errno)"
+        }
+    }
+
+    private func explain(_ errno: Errno, at number: Int32) -> String {
+        let option = "option \(options.name(of: number))"
+        return switch errno {
+        case .invalidArgument, .badFileDescriptor:
+            "\(option): the number \(number) is not below the limit on open files"
+        default: "\(option): \(errno)"
         }
     }
 
@@ -199,15 +210,6 @@ struct Program: ~Copyable {
     static func refuseNUL(in text: String, _ what: String) throws {
         if text.utf8.contains(0) {
             throw ForkError(.invalidArgument, "\(what) has a NUL byte in it, which no program can be given")
-        }
-    }
-}
-
-extension SpawnRequest.StandardStream {
-    fileprivate init(_ stream: ChildProcess.StandardStream) {
-        switch stream {
-        case .inherit: self = .inherit
-        case .null: self = .null
         }
     }
 }

@@ -8,25 +8,19 @@ final class EventHub: @unchecked Sendable {
     // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
     private let loop: EventLoop
     private let channel: Channel
+    private let outputs: [PipeReader]
     private weak var source: (any EventSource)?
     private var entries: [Entry] = []
+    /// The same, while the close event waits for outputs and nothing else keeps it.
+    private var waitingSource: (any EventSource)?
     private var lifecycle: Lifecycle
+    /// The close event has come, whatever becomes of outputs that nobody reads.
+    private var isClosed = false
     /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
     private var unheardErrors: [ForkError] = []
     private static let unheardErrorLimit = 16
     /// Much longer than it takes to attach handlers, also on a machine that is busy.
     private static let consumerGrace = Duration.seconds(1)
-
-    struct Interest: OptionSet {
-        let rawValue: UInt8
-        static let spawn = Interest(rawValue: 1)
-        static let message = Interest(rawValue: 2)
-        static let error = Interest(rawValue: 4)
-        static let disconnect = Interest(rawValue: 8)
-        static let exit = Interest(rawValue: 16)
-        static let close = Interest(rawValue: 32)
-        static let all: Interest = [.spawn, .message, .error, .disconnect, .exit, .close]
-    }
 
     /// Hears an event; true where it can take no more messages for now.
     typealias Sink = @Sendable (ChildProcess.Event) -> Bool
@@ -45,15 +39,19 @@ final class EventHub: @unchecked Sendable {
         var isFinished: Bool { passedTerminals == 3 && !isSaturated }
     }
 
-    init(loop: EventLoop, channel: Channel, hasProcess: Bool) {
+    init(loop: EventLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = []) {
         self.loop = loop
         self.channel = channel
+        self.outputs = outputs
         lifecycle = Lifecycle(hasProcess: hasProcess)
     }
 
     /// Says whose events these are. Before anything else.
     func belong(to source: any EventSource) {
         self.source = source
+        for output in outputs {
+            output.listen { [weak self] in self?.onLoop { $0.tellTerminals() } }
+        }
     }
 
     // MARK: From any thread
@@ -159,7 +157,16 @@ final class EventHub: @unchecked Sendable {
 
     func exited(_ status: ExitStatus) {
         lifecycle.exitStatus = status
+        if outputs.contains(where: { $0.use == .unclaimed }) { waitForOutputConsumer() }
         tellTerminals()
+    }
+
+    private func waitForOutputConsumer() {
+        lifecycle.awaitsOutputConsumer = true
+        _ = loop.schedule(after: Self.consumerGrace) { [self] in
+            lifecycle.awaitsOutputConsumer = false
+            tellTerminals()
+        }
     }
 
     private func attach(_ entry: Entry) {
@@ -210,7 +217,12 @@ final class EventHub: @unchecked Sendable {
     }
 
     private func tellTerminals() {
-        for (position, event) in lifecycle.terminalEvents(hasConsumer: hasConsumer).enumerated() {
+        // Outputs matter only once the child has ended.
+        let uses = lifecycle.exitStatus == nil || isClosed ? [] : outputs.map(\.use)
+        let events = lifecycle.terminalEvents(hasConsumer: hasConsumer, outputs: uses)
+        if case .close = events.last { isClosed = true }
+        waitingSource = if case .exit = events.last { source } else { nil }
+        for (position, event) in events.enumerated() {
             for index in entries.indices where entries[index].passedTerminals == position {
                 entries[index].passedTerminals += 1
                 let entry = entries[index]
@@ -227,18 +239,5 @@ final class EventHub: @unchecked Sendable {
         if !finished.isEmpty { entries.removeAll { $0.isFinished } }
         // Let go only now: what they hold may end with them, and its end come back here.
         withExtendedLifetime(finished) {}
-    }
-}
-
-extension ChildProcess.Event {
-    var interest: EventHub.Interest {
-        switch self {
-        case .spawn: .spawn
-        case .message: .message
-        case .error: .error
-        case .disconnect: .disconnect
-        case .exit: .exit
-        case .close: .close
-        }
     }
 }

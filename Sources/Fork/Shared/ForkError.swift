@@ -22,8 +22,8 @@ public struct ForkError: Error, Sendable {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String, Sendable {
             case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
-            case invalidMessage, handlesLost, notSupported, protocolViolation, abortedByPeer, handlerFailed,
-                system
+            case invalidMessage, handlesLost, notSupported, protocolViolation, abortedByPeer, handlerFailed
+            case streamClosed, outputTooLong, system
         }
 
         private let kind: Kind
@@ -58,6 +58,10 @@ public struct ForkError: Error, Sendable {
         public static let abortedByPeer = Code(.abortedByPeer)
         /// A handler threw; see ``ForkError/cause``.
         public static let handlerFailed = Code(.handlerFailed)
+        /// A stream of a child takes no more bytes: it has been finished, or the child has closed it or ended.
+        public static let streamClosed = Code(.streamClosed)
+        /// A child has written more than was asked for.
+        public static let outputTooLong = Code(.outputTooLong)
         /// The kernel refused something else.
         public static let system = Code(.system)
 

@@ -11,6 +11,8 @@ struct Lifecycle {
     /// All has been delivered, too.
     var isDelivered = false
     var exitStatus: ExitStatus?
+    /// Piped outputs have bytes that nobody has asked for, and somebody may be about to.
+    var awaitsOutputConsumer = false
 
     init(hasProcess: Bool) {
         self.hasProcess = hasProcess
@@ -23,10 +25,14 @@ struct Lifecycle {
 
     /// The events that have happened and may be told now, in their order.
     ///
-    /// They wait for messages that somebody wants; what nobody wants holds them back only for a moment.
-    func terminalEvents(hasConsumer: Bool) -> [ChildProcess.Event] {
+    /// They wait for messages that somebody wants, and the last of them for piped outputs, too; what nobody wants holds
+    /// them back only for a moment.
+    func terminalEvents(hasConsumer: Bool, outputs: [OutputUse] = []) -> [ChildProcess.Event] {
         guard isOver(hasConsumer: hasConsumer) else { return [] }
         guard hasProcess, let exitStatus else { return [.disconnect] }
+        if outputs.contains(.consumed) || awaitsOutputConsumer && outputs.contains(.unclaimed) {
+            return [.disconnect, .exit(exitStatus)]
+        }
         return [.disconnect, .exit(exitStatus), .close]
     }
 }

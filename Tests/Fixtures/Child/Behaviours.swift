@@ -10,6 +10,17 @@ func echo() {
     Process.serve()
 }
 
+/// The same, and prints what came, and reads its standard input to the end.
+func echoAloud() {
+    Process.onMessage { message in
+        print(message.json)
+        fflush(nil)
+        while readLine() != nil {}
+        try Process.send(message.json)
+    }
+    Process.serve()
+}
+
 func echoAsync() async throws {
     for await message in Process.messages {
         if let bytes = message.bytes {
@@ -77,8 +88,15 @@ func flood(count: Int, size: Int) async throws {
 /// Tells what this process was given.
 func report() throws {
     var descriptors: [JSON] = []
+    var files: JSON.Object = [:]
     for descriptor in 0..<Int32(1024) where fcntl(descriptor, F_GETFD) != -1 {
         descriptors.append(.integer(Int64(descriptor)))
+        let flags = fcntl(descriptor, F_GETFL)
+        files["\(descriptor)"] = [
+            "target": .string(target(of: descriptor)),
+            "appends": .bool(flags & O_APPEND != 0), "blocks": .bool(flags & O_NONBLOCK == 0),
+            "writes": .bool(flags & O_ACCMODE != O_RDONLY),
+        ]
     }
     var environment: JSON.Object = [:]
     var entry = environ
@@ -103,7 +121,7 @@ func report() throws {
     try Process.send(
         [
             "arguments": .array(CommandLine.arguments.map { .string($0) }),
-            "descriptors": .array(descriptors), "environment": .object(environment),
+            "descriptors": .array(descriptors), "files": .object(files), "environment": .object(environment),
             "status": .object(status), "directory": .string(String(cString: directory)),
             "channelIsCloseOnExec": .bool(fcntl(3, F_GETFD) & FD_CLOEXEC != 0),
             "isForked": .bool(Process.isForked),
@@ -112,6 +130,13 @@ func report() throws {
             "nice": .integer(Int64(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))),
             "limits": .string(limits()),
         ] as JSON)
+}
+
+/// What a descriptor refers to.
+func target(of descriptor: Int32) -> String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    guard readlink("/proc/self/fd/\(descriptor)", &buffer, 4095) > 0 else { return "" }
+    return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
 }
 
 /// The kernel's table of this process's limits.

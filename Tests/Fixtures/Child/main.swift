@@ -11,6 +11,7 @@ func number(_ index: Int) -> Int {
 
 switch arguments.first ?? "" {
 case "echo": echo()
+case "echo-aloud": echoAloud()
 case "echo-async": try await echoAsync()
 case "burst": try burst(count: number(1), end: arguments[2])
 case "burst-killed": try await burstKilled(count: number(1))

@@ -96,6 +96,47 @@ func leaveNoResidue() async throws {
     say("children \(hasChildren() ? "some" : "none")")
 }
 
+/// Children with pipes that are used in every way, and some that can't be started.
+func leaveNoStreamResidue() async throws {
+    try await useStreams(0)
+    usleep(500_000)
+    let before = (count("/proc/self/fd"), threadCount())
+    for number in 1...60 { try await useStreams(number) }
+    for _ in 0..<2000 where count("/proc/self/fd") != before.0 || hasChildren() { usleep(10_000) }
+    say("descriptors \(count("/proc/self/fd") - before.0) threads \(threadCount() - before.1)")
+    say("children \(hasChildren() ? "some" : "none")")
+}
+
+func useStreams(_ number: Int) async throws {
+    var options = ChildProcess.Options.silent
+    options.outputs[9] = .pipe
+    options.outputs[10] = .sameAs(9)
+    options.inputs[11] = .file("/dev/zero")
+    let script = ["cat", "exec <&-; echo x", "yes", "exec sleep 60"][number % 4]
+    let child = try ChildProcess.fork(path: "/bin/sh", arguments: ["-c", script], options: options)
+    switch number % 4 {
+    case 0:
+        try await child.standardInput?.write("text")
+        child.standardInput?.finish()
+        _ = try await child.standardOutput?.collect(upTo: 10)
+    case 1:
+        _ = await child.exit
+        do { try await child.standardInput?.write("text") } catch {}
+    case 2:
+        // Begun, and given up.
+        var chunks = child.standardOutput?.makeAsyncIterator()
+        _ = await chunks?.next()
+    default:
+        let reading = Task { for await _ in child.standardError! {} }
+        reading.cancel()
+        await reading.value
+    }
+    child.kill(.kill)
+    options.standardError = .file("/nowhere/file")
+    do { _ = try ChildProcess.fork(path: "/bin/sh", options: options) } catch {}
+    do { _ = try ChildProcess.fork(path: "/nowhere", options: .silent) } catch {}
+}
+
 func useOne(_ number: Int) async throws {
     let child = try ChildProcess.fork(path: echoPath(), arguments: ["burst", "5", "return"])
     switch number % 4 {
@@ -252,6 +293,7 @@ case "eagain": withoutProcesses()
 case "no-entry": withoutEntry()
 case "closed-streams": try await withClosedStreams()
 case "residue": try await leaveNoResidue()
+case "stream-residue": try await leaveNoStreamResidue()
 case "failures": failToStart()
 case "forbidden": beForbidden()
 case "raise": raiseLimit()

@@ -1,0 +1,83 @@
+#if os(Linux)
+    internal import CLinux
+    internal import Glibc
+    package import SystemPackage
+
+    /// Pipes, and files that become a child's streams.
+    extension System {
+        package struct Pipe: ~Copyable {
+            let reading: Descriptor
+            let writing: Descriptor
+
+            package consuming func split<Result>(
+                _ body: (_ reading: consuming Descriptor, _ writing: consuming Descriptor) throws -> Result
+            ) rethrows -> Result {
+                try body(reading, writing)
+            }
+        }
+
+        /// A pipe whose ends are close-on-exec. Each is an open file of its own: what is set for one is not the other's.
+        package static func pipe() throws(Errno) -> Pipe {
+            var pair: (CInt, CInt) = (-1, -1)
+            _ = try withUnsafeMutableBytes(of: &pair) { bytes throws(Errno) in
+                try check { clinux_pipe(bytes.bindMemory(to: CInt.self).baseAddress) }
+            }
+            let reading = Descriptor(owning: pair.0)
+            let writing = Descriptor(owning: pair.1)
+            return Pipe(reading: try reading.aboveStandardStreams(), writing: try writing.aboveStandardStreams())
+        }
+
+        /// Reads and writes of this open file wait no more, whoever makes them.
+        package static func setNonBlocking(_ descriptor: CInt) throws(Errno) {
+            let flags = try check { fcntl(descriptor, F_GETFL) }
+            _ = try check { fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) }
+        }
+
+        /// Reads what is there; 0 is the end of the stream.
+        package static func read(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+            try check { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+        }
+
+        /// Writes what the pipe takes; never raises SIGPIPE.
+        package static func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
+            try check { clinux_write(descriptor, bytes.baseAddress, bytes.count) }
+        }
+
+        package enum PipeContent: Sendable {
+            /// There is something to read.
+            case bytes
+            /// Nothing now; somebody can still write.
+            case nothing
+            /// Nothing, and nobody can write any more.
+            case ended
+        }
+
+        /// What there is at the reading end of a pipe. Reads nothing.
+        package static func content(_ descriptor: CInt) -> PipeContent {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard let count = try? check({ poll(&entry, 1, 0) }), count > 0 else { return .nothing }
+            return entry.revents & Int16(POLLIN) != 0 ? .bytes : .ended
+        }
+
+        package enum FileUse: Sendable {
+            case reading, replacing, appending
+        }
+
+        /// Opens a file as a shell would for `<`, `>` and `>>`. Waits where that waits, as for a named pipe.
+        package static func openFile(_ path: String, for use: FileUse) throws(Errno) -> Descriptor {
+            let flags =
+                switch use {
+                case .reading: O_RDONLY
+                case .replacing: O_WRONLY | O_CREAT | O_TRUNC
+                case .appending: O_WRONLY | O_CREAT | O_APPEND
+                }
+            // A terminal must not become this program's.
+            let number = try check { open(path, flags | O_CLOEXEC | O_NOCTTY, 0o666) }
+            return try Descriptor(owning: number).aboveStandardStreams()
+        }
+
+        package static func openNull() throws(Errno) -> Descriptor {
+            try Descriptor(owning: check { open("/dev/null", O_RDWR | O_CLOEXEC) }).aboveStandardStreams()
+        }
+    }
+#endif

@@ -61,6 +61,8 @@ extension Channel {
         while true {
             let remaining = outbound.withLock { $0.queue.queuedCount }
             if remaining == 0 { return }
+            // What waits for an answer of the peer waits for somebody to read it.
+            if outbound.withLock({ $0.queue.isHeldBack }) { try? loop.ensureDriven() }
             if remaining < queued {
                 queued = remaining
                 start = SuspendingClock.now

@@ -58,6 +58,7 @@ extension Channel {
         inbound.isPumping = true
         defer { inbound.isPumping = false }
         repeat { deliver() } while exhaust() && inbound.canDeliver
+        readAnswers()
     }
 
     private func deliver() {
@@ -96,7 +97,7 @@ extension Channel {
     }
 
     /// What could be read now; nil where that was nothing.
-    private func receive(into buffer: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
+    func receive(into buffer: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
         do throws(Errno) {
             let isEnough = inbound.countSinceEnd > Self.keptAtEnd || inbound.handles.batchCount > Self.batchesKeptAtEnd
             let (count, hasHandles) = isEnough ? (0, false) : try inbound.receive(from: descriptor, into: buffer)

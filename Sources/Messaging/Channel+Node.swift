@@ -17,8 +17,11 @@ extension Channel {
         switch NodeMessage(document) {
         case .user(let document): give(message(document, line, handles: nil))
         case .handle(let document): try deliver(document, line)
+        case .acknowledged where inbound.answersTaken > 0, .refused where inbound.answersTaken > 0:
+            inbound.answersTaken -= 1
         case .acknowledged: act { $0.acknowledged() }
         case .refused: handleRefusedByPeer()
+        case .question(let text): try answer(text)
         case .other: break
         }
     }
@@ -30,11 +33,11 @@ extension Channel {
     }
 
     /// A message that says that a handle rides with it.
-    private func deliver(_ document: JSONDocument, _ line: InboundFrame) throws(WireError) {
+    private func deliver(_ document: JSONDocument?, _ line: InboundFrame) throws(WireError) {
         switch inbound.handles.take(1, at: line.position) {
         case .handles(let handles):
             try answer(NodeEncoder.acknowledgement)
-            give(message(document, line, handles: handles))
+            if let document { give(message(document, line, handles: handles)) }
         case .lost where inbound.acceptsHandles:
             // Asked for once more it would be lost again.
             try answer(NodeEncoder.acknowledgement)
@@ -56,7 +59,7 @@ extension Channel {
             if let action { perform(action, &outbound) }
             return action
         }
-        guard let action else { throw .tooManyHandlesUnderWay }
+        guard let action else { throw .answersUnread }
         if action == .write { write() }
     }
 
@@ -68,6 +71,39 @@ extension Channel {
             return action
         }
         if isLost { inbound.delegate?.channelFailed(.handleNotReceived) }
+    }
+
+    // MARK: Answers that nobody reads
+
+    /// What is kept at most while answers are looked for.
+    private static let keptForAnswers = 1 << 20
+
+    /// Reads while this side waits for the answer to a handle, also where nobody takes messages at present: they are kept,
+    /// but the answer is not for anybody else, and all that is sent meanwhile waits for it.
+    func readAnswers() {
+        guard dialect == .node, !inbound.canDeliver, !inbound.isDelivered else { return }
+        while outbound.withLock({ $0.queue.isHeldBack }), inbound.isReadable, !inbound.isExhausted,
+            inbound.leftover.count - inbound.leftoverStart < Self.keptForAnswers
+        {
+            loop.withReadBuffer { buffer in
+                if let bytes = receive(into: buffer) { inbound.keep(bytes) }
+            }
+            while let line = inbound.nextUnseenLine() { act(on: line) }
+        }
+    }
+
+    private func act(on line: ArraySlice<UInt8>) {
+        guard line.starts(with: NodeEncoder.commandStart) else { return }
+        let document = line.withUnsafeBytes { try? JSONDocument(parsing: $0) }
+        switch document.map({ NodeMessage($0) }) {
+        case .acknowledged:
+            inbound.answersTaken += 1
+            act { $0.acknowledged() }
+        case .refused:
+            inbound.answersTaken += 1
+            handleRefusedByPeer()
+        default: break
+        }
     }
 
     private func act(_ change: (inout OutboundQueue) -> OutboundQueue.Action) {

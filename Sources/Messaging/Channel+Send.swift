@@ -192,6 +192,8 @@ extension System.SocketKind {
         switch self {
         case .stream: .socket
         case .listening: .server
+        case .datagram4: .datagram4
+        case .datagram6: .datagram6
         }
     }
 }

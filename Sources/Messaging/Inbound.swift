@@ -40,6 +40,11 @@ final class Inbound: @unchecked Sendable {
     private static let keptHandles = 512
     /// A message that nobody took, because the last consumer had just gone; the first for the next one.
     var refused: InboundMessage?
+    /// Answers to this side's handles that have been acted on before the lines ahead of them were delivered; they are skipped
+    /// when they are.
+    var answersTaken = 0
+    /// How far answers have been looked for in what was kept, counted from the beginning of the stream.
+    private var seen: UInt64 = 0
     /// How much has been read.
     private var readCount: UInt64 = 0
     /// How much of that since the process at the other end ended.
@@ -113,6 +118,22 @@ final class Inbound: @unchecked Sendable {
             if dialect == .node { return true }
             return FrameDecoder.helloBodyCount(kept).map { FrameHeader.size + $0 } != kept.count
         }
+    }
+
+    /// The next line of what was kept that has not been looked at; nil where there is no other whole one. A line whose
+    /// beginning has been taken by the decoder is passed over.
+    func nextUnseenLine() -> ArraySlice<UInt8>? {
+        let start = decoder.position
+        if seen < start { seen = start }
+        var from = leftoverStart + Int(seen - start)
+        if seen == start, decoder.openPosition != nil {
+            guard let end = leftover[from...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+            from = end + 1
+            seen = start + UInt64(from - leftoverStart)
+        }
+        guard from < leftover.count, let end = leftover[from...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        seen = start + UInt64(end + 1 - leftoverStart)
+        return leftover[from..<end]
     }
 
     func keep(_ bytes: UnsafeRawBufferPointer) {

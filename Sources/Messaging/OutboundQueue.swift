@@ -181,7 +181,7 @@ struct OutboundQueue {
     }
 
     /// Whether the next message has to wait for the acknowledgement of the last handle.
-    private var isHeldBack: Bool { handshake?.isWaiting ?? false }
+    var isHeldBack: Bool { handshake?.isWaiting ?? false }
 
     private var hasBatch: Bool {
         if let first = chunks.first, !isHeldBack || !first.startsMessage { return true }

@@ -106,13 +106,18 @@
         }
 
         package enum SocketKind: Sendable {
-            case stream, listening
+            case stream, listening, datagram4, datagram6
         }
 
-        /// What kind of stream socket the descriptor is; nil where it is none.
+        /// What kind of socket the descriptor is; nil where it is none, or another.
         package static func socketKind(_ descriptor: CInt) -> SocketKind? {
-            guard option(SO_TYPE, of: descriptor) == CInt(SOCK_STREAM.rawValue) else { return nil }
-            return option(SO_ACCEPTCONN, of: descriptor) == 1 ? .listening : .stream
+            switch option(SO_TYPE, of: descriptor) {
+            case CInt(SOCK_STREAM.rawValue): return option(SO_ACCEPTCONN, of: descriptor) == 1 ? .listening : .stream
+            case CInt(SOCK_DGRAM.rawValue):
+                let family = option(SO_DOMAIN, of: descriptor)
+                return family == AF_INET ? .datagram4 : family == AF_INET6 ? .datagram6 : nil
+            default: return nil
+            }
         }
 
         private static func option(_ name: CInt, of descriptor: CInt) -> CInt? {

@@ -3,12 +3,14 @@ package import JSONCodec
 /// What a line of the Node dialect is: a user's message, or one of Node's own, which never reaches a user.
 package enum NodeMessage: Sendable {
     case user(JSONDocument)
-    /// A message that a descriptor rides with.
-    case handle(JSONDocument)
+    /// A message that a descriptor rides with; nil where it is for a part of Node that is not here.
+    case handle(JSONDocument?)
     /// The descriptor of this side's last message with one has arrived.
     case acknowledged
     /// It has not; the message is to be sent again.
     case refused
+    /// A question that somebody waits for, and the line that answers it.
+    case question(answer: [UInt8])
     /// For parts of Node that are not here: the cluster module's, and others'.
     case other
 
@@ -21,13 +23,37 @@ package enum NodeMessage: Sendable {
             return
         }
         switch command {
-        case "NODE_HANDLE":
-            // One without a message is none of Node's.
-            self = document.member("msg").map { .handle($0) } ?? .other
+        case "NODE_HANDLE": self = .handle(Self.message(of: document))
         case "NODE_HANDLE_ACK": self = .acknowledged
         case "NODE_HANDLE_NACK": self = .refused
+        case "NODE_SOCKET_GET_COUNT": self = Self.question(document, answer: "NODE_SOCKET_COUNT", [("count", 0)])
+        case "NODE_SOCKET_NOTIFY_CLOSE": self = Self.question(document, answer: "NODE_SOCKET_ALL_CLOSED")
         default: self = .other
         }
+    }
+
+    /// The user's message in one with a handle. Node wraps the whole line once more where it sends it again.
+    private static func message(of document: JSONDocument) -> JSONDocument? {
+        guard let inner = document.member("msg") else { return nil }
+        switch command(of: inner) {
+        case nil: return inner
+        case "NODE_HANDLE": return inner.member("msg").flatMap { command(of: $0) == nil ? $0 : nil }
+        default: return nil
+        }
+    }
+
+    /// Node asks, by the name of a server, after the sockets that it has given away. Nobody keeps count of them here, and
+    /// without an answer it would wait until the channel ends.
+    private static func question(
+        _ document: JSONDocument, answer: String, _ members: [(String, JSON)] = []
+    ) -> Self {
+        guard let key = document.member("key")?.string, key.utf8.count <= 1024 else { return .other }
+        var bytes: [UInt8] = []
+        var object: JSON.Object = ["cmd": .string(answer), "key": .string(key)]
+        for (name, value) in members { object[name] = value }
+        // A value of JSON can always be written.
+        try? JSONText.append(JSON.object(object), to: &bytes)
+        return .question(answer: bytes + [UInt8(ascii: "\n")])
     }
 
     /// The command of a message of Node's own; nil for a user's.
@@ -53,9 +79,12 @@ package enum NodeEncoder {
     package enum HandleType: String, Sendable {
         case socket = "net.Socket"
         case server = "net.Server"
-        case datagram = "dgram.Native"
+        case datagram4 = "dgram.Socket\",\"dgramType\":\"udp4"
+        case datagram6 = "dgram.Socket\",\"dgramType\":\"udp6"
     }
 
+    /// How every line of Node's own begins that matters here.
+    package static let commandStart = Array("{\"cmd\":\"NODE_".utf8)
     package static let acknowledgement = Array("{\"cmd\":\"NODE_HANDLE_ACK\"}\n".utf8)
     package static let refusal = Array("{\"cmd\":\"NODE_HANDLE_NACK\"}\n".utf8)
 

@@ -19,8 +19,8 @@ package enum WireError: Error, Equatable, Sendable {
     case truncated
     /// More or fewer descriptors came than the header says.
     case handlesDoNotMatch(announced: Int, received: Int)
-    /// The peer sends messages with handles and does not wait until they are acknowledged.
-    case tooManyHandlesUnderWay
+    /// The peer asks for answers, and does not read them.
+    case answersUnread
 }
 
 extension WireError: CustomStringConvertible {
@@ -40,7 +40,7 @@ extension WireError: CustomStringConvertible {
         case .truncated: "the stream ended in the middle of a message"
         case .handlesDoNotMatch(let announced, let received):
             "a frame announces \(announced) descriptors, and \(received) came"
-        case .tooManyHandlesUnderWay: "messages with descriptors came without a wait for their acknowledgement"
+        case .answersUnread: "the peer asked for answers without end, and did not read them"
         }
     }
 }

@@ -246,7 +246,7 @@ struct NodeParentTests {
         arguments: [
             ["echo"], ["many", "100000"], ["large"], ["burst"], ["report"], ["surrogates"], ["advanced"],
             ["handles", "80"],
-            ["back"],
+            ["back"], ["last"],
         ])
     func scenario(_ arguments: [String]) async throws {
         let (code, output) = try await Runtime.run(

@@ -9,7 +9,8 @@ struct NodeMessageTests {
         let document = try Array(text.utf8).withUnsafeBytes { try JSONDocument(parsing: $0) }
         switch NodeMessage(document) {
         case .user(let document): return "user \(document.json)"
-        case .handle(let document): return "handle \(document.json)"
+        case .handle(let document): return "handle \(document.map { "\($0.json)" } ?? "nothing")"
+        case .question(let answer): return "question " + String(decoding: answer.dropLast(), as: UTF8.self)
         case .acknowledged: return "acknowledged"
         case .refused: return "refused"
         case .other: return "other"
@@ -21,7 +22,19 @@ struct NodeMessageTests {
         #expect(try kind(#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"a":1}}"#) == #"handle {"a":1}"#)
         #expect(try kind(#"{"cmd":"NODE_HANDLE_ACK"}"#) == "acknowledged")
         #expect(try kind(#"{"cmd":"NODE_HANDLE_NACK"}"#) == "refused")
-        #expect(try kind(#"{"cmd":"NODE_HANDLE"}"#) == "other")
+        #expect(try kind(#"{"cmd":"NODE_HANDLE"}"#) == "handle nothing")
+        #expect(try kind(#"{"cmd":"NODE_HANDLE","msg":null}"#) == "handle null")
+        #expect(try kind(#"{"cmd":"NODE_HANDLE","msg":{"cmd":"NODE_CLUSTER"}}"#) == "handle nothing")
+        let again =
+            #"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_HANDLE","type":"net.Socket","msg":[1]}}"#
+        #expect(try kind(again) == "handle [1]")
+        #expect(
+            try kind(#"{"cmd":"NODE_SOCKET_GET_COUNT","key":"4:\"::80"}"#)
+                == #"question {"cmd":"NODE_SOCKET_COUNT","key":"4:\"::80","count":0}"#)
+        #expect(
+            try kind(#"{"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"k"}"#)
+                == #"question {"cmd":"NODE_SOCKET_ALL_CLOSED","key":"k"}"#)
+        #expect(try kind(#"{"cmd":"NODE_SOCKET_GET_COUNT"}"#) == "other")
         #expect(try kind(#"{"cmd":"NODE_CLUSTER","act":"online"}"#) == "other")
         #expect(try kind(#"{"cmd":"NODE_X"}"#) == "other")
         for text in [

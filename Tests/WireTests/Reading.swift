@@ -67,7 +67,7 @@ extension WireError {
         case .fragmentedControl: "fragmentedControl"
         case .truncated: "truncated"
         case .handlesDoNotMatch: "handlesDoNotMatch"
-        case .tooManyHandlesUnderWay: "tooManyHandlesUnderWay"
+        case .answersUnread: "answersUnread"
         }
     }
 

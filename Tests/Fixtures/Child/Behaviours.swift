@@ -352,3 +352,14 @@ func reportMode() {
     }
     Process.serve()
 }
+
+/// Sends sockets, each with another message behind it, and returns from `main` right after.
+func sendSocketAndEnd() throws {
+    for number in 0..<3 {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { exit(1) }
+        try Process.send(
+            ["with": JSON.integer(Int64(number))] as JSON, handles: Handles(owning: FileDescriptor(rawValue: ends[0])))
+        try Process.send("after")
+    }
+}

@@ -148,6 +148,24 @@ const scenarios = {
     await once(child, 'exit');
   },
 
+  // A Swift child that ends waits until its sockets have arrived, and sends what waits behind them.
+  async last() {
+    const child = start('socket-and-end');
+    const messages = [];
+    child.on('message', (message, socket) => {
+      messages.push([message, Boolean(socket)]);
+      if (socket) socket.destroy();
+    });
+    const began = Date.now();
+    const [code] = await once(child, 'exit');
+    if (child.connected) await once(child, 'disconnect');
+    assert.strictEqual(code, 0);
+    const expected = [];
+    for (let number = 0; number < 3; number++) expected.push([{ with: number }, true], ['after', false]);
+    assert.deepStrictEqual(messages, expected);
+    assert.ok(Date.now() - began < 30000, 'the end took as long as a parent that takes nothing');
+  },
+
   // A server of this side is served by the child, and what the child sends back is a socket again.
   async back() {
     const child = start('return-handles');

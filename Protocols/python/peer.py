@@ -1,0 +1,50 @@
+"""The program that ../conformance/README.md describes: it sends back what it is sent."""
+
+import os
+import sys
+
+import swift_fork
+
+
+def main():
+    channel = swift_fork.connect()
+    if channel is None:
+        raise SystemExit("peer.py: there is no channel; start it with ../conformance/conformance.py")
+    try:
+        serve(channel)
+    except (swift_fork.ProtocolError, swift_fork.Aborted, swift_fork.Disconnected):
+        # The other side has been told, or is gone.
+        pass
+
+
+def serve(channel):
+    while True:
+        try:
+            message = channel.receive()
+        except swift_fork.MessageLost as error:
+            channel.send({"$error": error.name})
+            continue
+        if message is None:
+            return
+        if message.bytes is not None:
+            channel.send_bytes(message.bytes, message.fds)
+        elif isinstance(message.value, dict) and "$ask" in message.value:
+            answer(channel, message.value)
+        else:
+            channel.send(message.value, message.fds)
+        for fd in message.fds:
+            os.close(fd)
+
+
+def answer(channel, question):
+    if question["$ask"] == "environment":
+        channel.send({"environment": os.environ.get(swift_fork.VARIABLE)})
+    elif question["$ask"] == "farewell":
+        for number in range(question["count"]):
+            channel.send(number)
+        sys.exit()
+    elif question["$ask"] == "disconnect":
+        channel.disconnect()
+
+
+main()

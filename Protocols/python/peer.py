@@ -10,28 +10,31 @@ def main():
     channel = swift_fork.connect()
     if channel is None:
         raise SystemExit("peer.py: there is no channel; start it with ../conformance/conformance.py")
-    try:
-        serve(channel)
-    except (swift_fork.ProtocolError, swift_fork.Aborted, swift_fork.Disconnected):
-        # The other side has been told, or is gone.
-        pass
-
-
-def serve(channel):
     while True:
         try:
             message = channel.receive()
+            if message is None:
+                return
+            echo(channel, message)
         except swift_fork.MessageLost as error:
             channel.send({"$error": error.name})
-            continue
-        if message is None:
+        except swift_fork.Disconnected:
+            # What is on its way here is read all the same.
+            pass
+        except (swift_fork.ProtocolError, swift_fork.Aborted):
+            # The other side has been told, or has told this one.
             return
+
+
+def echo(channel, message):
+    try:
         if message.bytes is not None:
             channel.send_bytes(message.bytes, message.fds)
         elif isinstance(message.value, dict) and "$ask" in message.value:
             answer(channel, message.value)
         else:
             channel.send(message.value, message.fds)
+    finally:
         for fd in message.fds:
             os.close(fd)
 

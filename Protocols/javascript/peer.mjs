@@ -1,0 +1,32 @@
+// The program that ../conformance/README.md describes: it sends back what it is sent.
+
+import { VARIABLE, connect } from './swift_fork.mjs';
+
+const channel = connect();
+if (!channel) {
+  console.error('peer.mjs: there is no channel; start it with ../conformance/conformance.py');
+  process.exit(1);
+}
+
+const answers = {
+  environment: () => channel.send({ environment: process.env[VARIABLE] ?? null }),
+  disconnect: () => channel.disconnect(),
+  farewell: ({ count }) => {
+    for (let number = 0; number < count; number += 1) channel.send(number);
+    channel.flush().then(() => process.exit());
+  },
+};
+
+channel.on('message', (value) => {
+  const answer = value !== null && typeof value === 'object' && Object.hasOwn(value, '$ask') && answers[value.$ask];
+  if (answer) answer(value);
+  else if (channel.isConnected) channel.send(value);
+});
+channel.on('bytes', (bytes) => {
+  if (channel.isConnected) channel.sendBytes(bytes);
+});
+channel.on('lost', (error) => {
+  if (channel.isConnected) channel.send({ $error: error.code });
+});
+// The other side has been told, or is gone.
+channel.on('error', () => {});

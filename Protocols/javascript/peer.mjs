@@ -17,16 +17,22 @@ const answers = {
   },
 };
 
+function reply(send) {
+  // After the end of this direction there is nobody to reply to; what is on its way here is read all the same.
+  if (!channel.isConnected) return;
+  try {
+    send();
+  } catch (error) {
+    channel.send({ $error: error.code });
+  }
+}
+
 channel.on('message', (value) => {
   const answer = value !== null && typeof value === 'object' && Object.hasOwn(value, '$ask') && answers[value.$ask];
   if (answer) answer(value);
-  else if (channel.isConnected) channel.send(value);
+  else reply(() => channel.send(value));
 });
-channel.on('bytes', (bytes) => {
-  if (channel.isConnected) channel.sendBytes(bytes);
-});
-channel.on('lost', (error) => {
-  if (channel.isConnected) channel.send({ $error: error.code });
-});
+channel.on('bytes', (bytes) => reply(() => channel.sendBytes(bytes)));
+channel.on('lost', (error) => reply(() => channel.send({ $error: error.code })));
 // The other side has been told, or is gone.
 channel.on('error', () => {});

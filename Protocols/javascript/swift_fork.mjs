@@ -455,9 +455,9 @@ export class Channel extends EventEmitter {
       this.#isClosed = true;
       this.emit('disconnect');
     });
-    // A child reads as much as its parent does, where the parent's hello is there already. Then it is read in the first
-    // turn of the loop, before this is called.
-    if (isChild) setImmediate(() => this.#sendHello());
+    // A child reads as much as its parent does, where the parent's hello is there already. Then the next turn of the loop
+    // reads it, and the end of that turn is the second immediate: the first may come in this one.
+    if (isChild) setImmediate(() => setImmediate(() => this.#sendHello()));
     else this.#sendHello();
   }
 
@@ -508,8 +508,7 @@ export class Channel extends EventEmitter {
 
   /** Resolves when the kernel has all that was sent so far. `process.exit` throws away what it has not. */
   async flush() {
-    // The hello is sent in this turn.
-    if (this.#waiting) await new Promise(setImmediate);
+    while (this.#waiting) await new Promise(setImmediate);
     if (this.#canSend) {
       await new Promise((resolve) => this.#socket.write('', resolve));
     } else if (!this.#socket.writableFinished && !this.#isClosed) {

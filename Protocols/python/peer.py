@@ -16,7 +16,7 @@ def main():
             if message is None:
                 return
             echo(channel, message)
-        except swift_fork.MessageLost as error:
+        except (swift_fork.MessageLost, swift_fork.Refused) as error:
             channel.send({"$error": error.name})
         except swift_fork.Disconnected:
             # What is on its way here is read all the same.
@@ -30,8 +30,8 @@ def echo(channel, message):
     try:
         if message.bytes is not None:
             channel.send_bytes(message.bytes, message.fds)
-        elif isinstance(message.value, dict) and "$ask" in message.value:
-            answer(channel, message.value)
+        elif isinstance(message.value, dict) and message.value.get("$ask") in ANSWERS:
+            ANSWERS[message.value["$ask"]](channel, message.value)
         else:
             channel.send(message.value, message.fds)
     finally:
@@ -39,15 +39,19 @@ def echo(channel, message):
             os.close(fd)
 
 
-def answer(channel, question):
-    if question["$ask"] == "environment":
-        channel.send({"environment": os.environ.get(swift_fork.VARIABLE)})
-    elif question["$ask"] == "farewell":
-        for number in range(question["count"]):
-            channel.send(number)
-        sys.exit()
-    elif question["$ask"] == "disconnect":
-        channel.disconnect()
+def environment(channel, question):
+    channel.send({"environment": os.environ.get(swift_fork.VARIABLE)})
 
 
+def farewell(channel, question):
+    for number in range(question["count"]):
+        channel.send(number)
+    sys.exit()
+
+
+def disconnect(channel, question):
+    channel.disconnect()
+
+
+ANSWERS = {"environment": environment, "farewell": farewell, "disconnect": disconnect}
 main()

@@ -68,6 +68,14 @@ class MessageLost(Exception):
         self.name = name
 
 
+class Refused(ValueError):
+    """The other side does not take such a message; nothing was sent."""
+
+    def __init__(self, name, explanation):
+        super().__init__(f"{explanation} ({name})")
+        self.name = name
+
+
 # JSON, section 8. Python's parser is used, and stopped wherever it would take what the specification does not, or would
 # make something else of it.
 
@@ -398,11 +406,11 @@ class Channel:
         # Until the other's hello has been read, its limit is taken to be the same as this side's.
         limit = self.peer.limit if self.peer else self._reader.limit
         if len(body) > limit:
-            raise ValueError(f"the message has {len(body)} bytes, and the other side reads at most {limit}")
+            raise Refused("messageTooLong", f"the message has {len(body)} bytes, and the other side reads {limit}")
         if len(fds) > MOST_DESCRIPTORS:
-            raise ValueError(f"a message takes at most {MOST_DESCRIPTORS} descriptors")
+            raise Refused("handlesDoNotMatch", f"a message takes at most {MOST_DESCRIPTORS} descriptors")
         if fds and self.peer and "handles" not in self.peer.features:
-            raise ValueError("the other side takes no descriptors")
+            raise Refused("handlesNotTaken", "the other side takes no descriptors")
         self._write(frames(kind, body, len(fds)), fds)
 
     def _write(self, pieces, fds=()):

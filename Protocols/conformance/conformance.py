@@ -2,9 +2,10 @@
 
 import argparse
 import importlib
+import subprocess
 import sys
 
-from running import reserve_channel_number, run
+from running import Program, reserve_channel_number, run
 
 
 def main():
@@ -12,6 +13,8 @@ def main():
     # Values are nested deeply.
     sys.setrecursionlimit(10_000)
     reserve_channel_number()
+    # A program may well complain of what it is sent here.
+    Program.errors = subprocess.DEVNULL if options.short else None
     dialect = importlib.import_module({"native": "native", "node": "node_json"}[options.dialect])
     context = dialect.Context([options.program, *options.arguments], options.seconds)
     sys.exit(0 if run(dialect.clause, context, options.short) else 1)

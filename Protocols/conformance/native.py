@@ -453,14 +453,12 @@ def send_vector(program, data, in_pieces, takes_handles):
 
 
 def expected_frames(vector, takes_handles):
-    """What a peer answers, up to an abort, after which nobody listens."""
+    """What a peer answers. What follows an abort need not be read."""
     reasons = {vector_bytes(item, "body"): item.get("error") for item in VECTORS["payloads"]}
     expected = []
     for item in vector["frames"]:
         kind, body, count = KINDS[item["kind"]], vector_bytes(item, "body"), item.get("descriptors", 0)
-        if kind == ABORT:
-            break
-        if kind == HELLO:
+        if kind in (HELLO, ABORT):
             continue
         reason = reasons.get(body) if kind == MESSAGE else None
         if count and not takes_handles:
@@ -580,6 +578,7 @@ def abort(context):
         with context.start() as program:
             program.expect_works()
             program.send(frame(ABORT, body))
+            program.finish()
             program.wait_for_end()
             require(not program.frames, "something came after the abort")
             program.exit_code()

@@ -46,6 +46,9 @@ def reserve_channel_number():
 class Program:
     """A program under test and this side's end of its channel."""
 
+    # Where its standard error goes; None: where this tool's goes.
+    errors = None
+
     def __init__(self, command, variables, before=b"", number=CHANNEL, seconds=20):
         self.seconds = seconds
         self.number = number
@@ -62,7 +65,8 @@ class Program:
         environment = {**os.environ, **variables(number)}
         with other:
             os.dup2(other.fileno(), number)
-            self.process = subprocess.Popen(command, env=environment, pass_fds=[number], stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command, env=environment, pass_fds=[number], stdin=subprocess.DEVNULL, stderr=self.errors)
         # Nothing of the child's end may stay open here, or its end would not be seen.
         if number == CHANNEL:
             reserve_channel_number()

@@ -28,8 +28,8 @@ function reply(send) {
 }
 
 channel.on('message', (value) => {
-  const answer = value !== null && typeof value === 'object' && Object.hasOwn(value, '$ask') && answers[value.$ask];
-  if (answer) answer(value);
+  const isQuestion = value !== null && typeof value === 'object' && Object.hasOwn(answers, value.$ask);
+  if (isQuestion) answers[value.$ask](value);
   else reply(() => channel.send(value));
 });
 channel.on('bytes', (bytes) => reply(() => channel.sendBytes(bytes)));

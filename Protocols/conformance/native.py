@@ -283,8 +283,8 @@ TEXTS = [
     '{"$ask":"nothing of the kind"}', '{"cmd":"NODE_HANDLE"}', '"NaN"', '"\\ufeff"', '"\\uffff\\ufffe"',
 ]
 STRINGS = [
-    "Grüße 🐢", "\u2028\u2029", "\ufeff inside", "e\u0301 é \uac00 \u1100\u1161", "\U0010ffff\U00010000\ud7ff\ue000\uffff",
-    "👨‍👩‍👧‍👦🏳️‍🌈", "\u202eright to left\u202c שלום", "\x7f\x80\x9f\xa0", "".join(map(chr, range(0x20, 0x250))),
+    "Grüße 🐢", "\u2028\u2029", "\ufeff inside", "e\u0301 é \uac00 \u1100\u1161", "👨‍👩‍👧‍👦🏳️‍🌈",
+    "\U0010ffff\U00010000\ud7ff\ue000\uffff", "\u202eright to left\u202c שלום", "\x7f\x80\x9f\xa0", "".join(map(chr, range(0x20, 0x250))),
     "".join(map(chr, range(0, 0x20))), "\"\\/'`<>&", "\u0300" * 200, "x" * 70_000, "🐢" * 20_000,
 ]
 

@@ -146,8 +146,8 @@ def add_stream_clause(vector):
                         program.expect(value)
                     program.expect_end()
                     continue
-                # A strict reader refuses the line; Node goes on with what it makes of it, or ends. What it had answered may
-                # be lost.
+                # A strict reader refuses the line; Node goes on with what it makes of it, or ends. What it had answered
+                # may be lost.
                 allowed = expected + ([decode(vector["node"].encode())] if "node" in vector else [])
                 program.stay_quiet(0.5)
                 program.finish()

@@ -455,8 +455,8 @@ export class Channel extends EventEmitter {
       this.#isClosed = true;
       this.emit('disconnect');
     });
-    // A child reads as much as its parent does, where the parent's hello is there already. Then the next turn of the loop
-    // reads it, and the end of that turn is the second immediate: the first may come in this one.
+    // A child reads as much as its parent does, where the parent's hello is there already. Then the next turn of the
+    // loop reads it, and the end of that turn is the second immediate: the first may come in this one.
     if (isChild) setImmediate(() => setImmediate(() => this.#sendHello()));
     else this.#sendHello();
   }

@@ -468,8 +468,8 @@ class Channel:
     def receive(self):
         """The next message, or None when the other side has ended.
 
-        Raises `MessageLost` where one message can't be had, and the next call gives the one after it; `ProtocolError` or
-        `Aborted` where the channel has ended by a mistake.
+        Raises `MessageLost` where one message can't be had, and the next call gives the one after it; `ProtocolError`
+        or `Aborted` where the channel has ended by a mistake.
         """
         while not self._has_ended:
             try:

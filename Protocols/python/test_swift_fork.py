@@ -101,7 +101,8 @@ class JSON(unittest.TestCase):
         deep = []
         for _ in range(swift_fork.MOST_LEVELS):
             deep = [deep]
-        values = [float("nan"), float("-inf"), 2**64, -(2**63) - 1, "\ud800", {1: 2}, {None: 1}, {"a": b""}, deep, {1, 2}]
+        numbers = [float("nan"), float("-inf"), 2**64, -(2**63) - 1]
+        values = [*numbers, "\ud800", {1: 2}, {None: 1}, {"a": b""}, deep, {1, 2}]
         for value in values:
             with self.subTest(repr(value)[:40]), self.assertRaises(swift_fork.JSONError):
                 swift_fork.encode_json(value)
@@ -302,7 +303,7 @@ class Processes(unittest.TestCase):
         for value in (None, "", "x", "-1", "99", "0"):
             env = {key: text for key, text in os.environ.items() if key != swift_fork.VARIABLE}
             env.update({} if value is None else {swift_fork.VARIABLE: value})
-            script = "import os, swift_fork; print(swift_fork.connect(), swift_fork.VARIABLE in os.environ, os.fstat(0) and 1)"
+            script = "import os, swift_fork as s; print(s.connect(), s.VARIABLE in os.environ, os.fstat(0) and 1)"
             result = subprocess.run(
                 [sys.executable, "-c", script], env=env, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True,
                 text=True, timeout=SECONDS)

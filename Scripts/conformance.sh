@@ -25,7 +25,7 @@ quietly "test the peer in Python" "$python" -m unittest discover Protocols/pytho
 check "Swift, native dialect:" "${tool[@]}" "$(swift build --show-bin-path)/fixture-peer"
 check "Python, native dialect:" "${tool[@]}" "$python" Protocols/python/peer.py
 if command -v "$node" > /dev/null; then
-    quietly "test the peer in JavaScript" "$node" --test Protocols/javascript/
+    quietly "test the peer in JavaScript" "$node" --test Protocols/javascript/swift_fork.test.mjs
     check "JavaScript, native dialect:" "${tool[@]}" "$node" Protocols/javascript/peer.mjs
     check "Node.js, its own dialect:" "${tool[@]}" --dialect node "$node" Protocols/javascript/node-peer.mjs
 else

@@ -284,8 +284,9 @@ TEXTS = [
 ]
 STRINGS = [
     "Grüße 🐢", "\u2028\u2029", "\ufeff inside", "e\u0301 é \uac00 \u1100\u1161", "👨‍👩‍👧‍👦🏳️‍🌈",
-    "\U0010ffff\U00010000\ud7ff\ue000\uffff", "\u202eright to left\u202c שלום", "\x7f\x80\x9f\xa0", "".join(map(chr, range(0x20, 0x250))),
-    "".join(map(chr, range(0, 0x20))), "\"\\/'`<>&", "\u0300" * 200, "x" * 70_000, "🐢" * 20_000,
+    "\U0010ffff\U00010000\ud7ff\ue000\uffff", "\u202eright to left\u202c שלום", "\x7f\x80\x9f\xa0",
+    "".join(map(chr, range(0x20, 0x250))), "".join(map(chr, range(0, 0x20))), "\"\\/'`<>&", "\u0300" * 200,
+    "x" * 70_000, "🐢" * 20_000,
 ]
 
 
@@ -482,7 +483,8 @@ def expect_error(program, expected):
 def expect_frames(frames, expected, is_whole):
     for (kind, body, fds), (wanted_kind, wanted, count) in zip(frames, expected):
         value = decode(body) if kind == MESSAGE else body
-        require(kind == wanted_kind and same(value, wanted), f"{name_of(kind, body)} came in place of {shorten(wanted)}")
+        is_same = kind == wanted_kind and same(value, wanted)
+        require(is_same, f"{name_of(kind, body)} came in place of {shorten(wanted)}")
         require(len(fds) == count, f"{len(fds)} descriptors came back in place of {count}")
     require(len(frames) <= len(expected), f"{len(frames)} frames came, and {len(expected)} were expected")
     require(not is_whole or len(frames) == len(expected), f"{len(frames)} of {len(expected)} frames came")

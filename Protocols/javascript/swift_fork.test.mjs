@@ -1,6 +1,6 @@
 // Tests of swift_fork.mjs: every vector, and what goes over real sockets.
 //
-//     node --test Protocols/javascript/
+//     node --test Protocols/javascript/swift_fork.test.mjs
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -229,6 +229,9 @@ class Hello:
 
 def _member(value, name, kind):
     member = value.get(name) if isinstance(value, dict) else None
+    if kind is int and isinstance(member, float) and member.is_integer():
+        # 1024.0 and 1e3 are integers too.
+        member = int(member)
     # A bool is an int in Python.
     if not isinstance(member, kind) or isinstance(member, bool):
         raise ProtocolError("badHello", f"the hello has no {name}, or one of another type")

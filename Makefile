@@ -8,7 +8,8 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps build release test demo demo-check lint format structure sanitize tsan asan fuzz docs bench clean
+.PHONY: help deps build release test demo demo-check conformance lint format structure sanitize tsan asan fuzz docs \
+	bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -31,6 +32,9 @@ demo: deps ## Build and run the example of a parent and two children
 
 demo-check: deps ## Run all examples and compare what they print with their expected-output.txt
 	@Scripts/demo.sh --check
+
+conformance: deps ## Hold the peers in Swift, Python and JavaScript against the specification
+	@Scripts/conformance.sh
 
 lint: ## Check the format of the Swift code
 	swift format lint --strict --parallel --recursive $(SOURCES)

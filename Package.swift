@@ -41,6 +41,7 @@ let package = Package(
         .executableTarget(name: "fixture-child", dependencies: ["Fork", system], path: "Tests/Fixtures/Child"),
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
+        .executableTarget(name: "fixture-peer", dependencies: ["Fork"], path: "Tests/Fixtures/Peer"),
         .testTarget(name: "ForkTests", dependencies: ["Fork"]),
         .testTarget(
             name: "IntegrationTests",

@@ -23,6 +23,7 @@ tool=("$python" Protocols/conformance/conformance.py --short "$@")
 quietly "build the peer" swift build --product fixture-peer
 quietly "test the peer in Python" "$python" -m unittest discover Protocols/python
 check "Swift, native dialect:" "${tool[@]}" "$(swift build --show-bin-path)/fixture-peer"
+check "Swift, Node dialect:" "${tool[@]}" --dialect node "$(swift build --show-bin-path)/fixture-peer" node
 check "Python, native dialect:" "${tool[@]}" "$python" Protocols/python/peer.py
 if command -v "$node" > /dev/null; then
     quietly "test the peer in JavaScript" "$node" --test Protocols/javascript/swift_fork.test.mjs

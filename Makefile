@@ -8,7 +8,7 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps build release test demo demo-check conformance lint format structure sanitize tsan asan fuzz docs \
+.PHONY: help deps deps-peers build release test demo demo-check conformance lint format structure sanitize tsan asan fuzz docs \
 	bench clean
 .DEFAULT_GOAL := help
 
@@ -17,6 +17,9 @@ help: ## List the targets
 
 deps: ## Install json-c and pkg-config where they are missing
 	@Scripts/deps.sh
+
+deps-peers: ## Install Node.js and Python where they are missing
+	@Scripts/deps.sh --peers
 
 build: deps ## Build everything for debugging
 	swift build
@@ -33,7 +36,7 @@ demo: deps ## Build and run the example of a parent and two children
 demo-check: deps ## Run all examples and compare what they print with their expected-output.txt
 	@Scripts/demo.sh --check
 
-conformance: deps ## Hold the peers in Swift, Python and JavaScript against the specification
+conformance: deps deps-peers ## Hold the peers in Swift, Python and JavaScript against the specification
 	@Scripts/conformance.sh
 
 lint: ## Check the format of the Swift code

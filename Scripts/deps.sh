@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
-# Installs what the package needs beside a Swift toolchain, which is json-c, and pkg-config, by which SwiftPM finds it.
-# Where both are there already this does nothing and needs no rights.
+# Installs what the package needs beside a Swift toolchain, which is json-c, and pkg-config, by which SwiftPM finds it. Where
+# both are there already this does nothing and needs no rights.
+#
+#     Scripts/deps.sh            json-c and pkg-config
+#     Scripts/deps.sh --peers    Node.js and Python, which tests talk to where they are there
 set -euo pipefail
 
-is_there() {
-    command -v pkg-config > /dev/null && pkg-config --exists json-c
-}
+if [ "${1:-}" = --peers ]; then
+    is_there() { command -v node > /dev/null && command -v python3 > /dev/null; }
+    wanted="node and python3 on the PATH"
+    packages="nodejs python3"
+else
+    is_there() { command -v pkg-config > /dev/null && pkg-config --exists json-c; }
+    wanted="pkg-config, and json-c with its header files where that finds it"
+    packages="libjson-c-dev pkg-config"
+fi
 
 give_up() {
-    echo "This package needs pkg-config and json-c with its header files, and pkg-config does not find json-c." >&2
+    echo "Wanted: $wanted." >&2
     echo "$1" >&2
     exit 1
 }
@@ -30,7 +39,6 @@ apt() {
 }
 
 install_with_apt() {
-    local packages="libjson-c-dev pkg-config"
     local advice="Install them with: apt-get install $packages"
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo > /dev/null; then
         give_up "As root, run: apt-get install $packages"
@@ -46,6 +54,8 @@ install_with_apt() {
 if is_there; then exit 0; fi
 if command -v apt-get > /dev/null; then
     install_with_apt
+elif [ "${1:-}" = --peers ]; then
+    give_up "Install Node.js and Python with your system's package manager."
 elif command -v brew > /dev/null; then
     brew install --quiet json-c pkgconf || give_up "Install them with: brew install json-c pkgconf"
 elif command -v dnf > /dev/null; then
@@ -61,4 +71,4 @@ elif command -v zypper > /dev/null; then
 else
     give_up "Install them with your system's package manager."
 fi
-is_there || give_up "They were installed, but it still does not; is PKG_CONFIG_PATH or PKG_CONFIG_LIBDIR set?"
+is_there || give_up "They were installed, but are not found; is PKG_CONFIG_PATH or PKG_CONFIG_LIBDIR set?"

@@ -172,4 +172,49 @@ struct BadPeerTests {
         #expect(recorder.errors == [])
         #expect(child.exitStatus != .exited(code: 0))
     }
+
+    // MARK: The Node dialect
+
+    /// What a child writes to a channel of lines, and what its parent hears before the end.
+    static let lines: [(bytes: [UInt8], entries: [Recorder.Entry])] = [
+        (Array("{bad\n1\n".utf8), [.error(.invalidMessage), .message(1)]),
+        (Array("1\n\n2\n".utf8), [.message(1), .error(.invalidMessage), .message(2)]),
+        ([0, 0, 0, 10, 0x31, 10], [.error(.invalidMessage), .message(1)]),
+        (Array("\"\\ud800\"\n1\n".utf8), [.error(.invalidMessage), .message(1)]),
+        ([0x22, 0xff, 0x22, 10], [.error(.invalidMessage)]),
+        (Array("1\n\"half".utf8), [.message(1), .error(.protocolViolation)]),
+        ([UInt8](repeating: 0x20, count: 5000), [.error(.protocolViolation)]),
+        (Array(String(repeating: "[", count: 1000).utf8) + [10], [.error(.invalidMessage)]),
+        (
+            Array(
+                """
+                {"cmd":"NODE_HANDLE_ACK"}
+                {"cmd":"NODE_HANDLE_NACK"}
+                {"cmd":"NODE_HANDLE","type":"net.Socket","msg":1}
+                {"cmd":"NODE_CLUSTER","act":"exit"}
+                {"cmd":"NODE_SOCKET_GET_COUNT","key":7}
+
+                """.utf8), []
+        ),
+    ]
+
+    @Test(
+        "6: bad lines in the Node dialect are errors or nothing, and the parent's other children notice nothing",
+        arguments: lines)
+    func badLines(_ line: (bytes: [UInt8], entries: [Recorder.Entry])) async throws {
+        let sibling = try Fixture.fork("echo")
+        let answers = Recorder(sibling)
+        var options = ChildProcess.Options()
+        options.dialect = .node
+        options.maximumMessageSize = 4096
+        let digits = line.bytes.map { String(format: "%02x", $0) }.joined()
+        let child = try ChildProcess.fork(path: Fixture.raw, arguments: ["-1", "exit", digits], options: options)
+        let recorder = Recorder(child)
+        try await closed(child)
+        let end: [Recorder.Entry] = [.disconnect, .exit(.exited(code: 0)), .close]
+        #expect(recorder.all == [.spawn] + line.entries + end)
+        _ = try sibling.sendNow("still here")
+        try await eventually("the sibling's answer") { answers.messages == ["still here"] }
+        sibling.kill(.kill)
+    }
 }

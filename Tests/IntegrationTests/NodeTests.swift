@@ -6,8 +6,11 @@ import Testing
 /// The stock runtimes that tests talk to.
 enum Runtime {
     static let hasNode = isInPath("node")
+    static let hasPython = isInPath("python3")
+    /// Where every runtime has to be there, its tests fail without it instead of being skipped.
+    static let isRequired = ProcessInfo.processInfo.environment["FORK_STRICT"] != nil
 
-    private static func isInPath(_ name: String) -> Bool {
+    static func isInPath(_ name: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
             FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
         }
@@ -29,13 +32,17 @@ enum Runtime {
         return (process.terminationStatus, String(decoding: output, as: UTF8.self))
     }
 
-    /// Where the JavaScript of the tests lies.
-    static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../Fixtures/JavaScript").standardized.path
+    /// Where the JavaScript of the tests lies, and where the reference peers do.
+    static let scripts = folder("../Fixtures/JavaScript")
+    static let protocols = folder("../../Protocols")
+
+    private static func folder(_ path: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(path).standardized.path
+    }
 }
 
 /// Stock Node.js, as the child of this package.
-@Suite("Node.js as a child", .enabled(if: Runtime.hasNode, "there is no node on the PATH"))
+@Suite("Node.js as a child", .enabled(if: Runtime.hasNode || Runtime.isRequired, "there is no node on the PATH"))
 struct NodeTests {
     private static func fork(
         _ behaviour: String..., options: ChildProcess.Options = .node()
@@ -239,7 +246,7 @@ struct NodeTests {
 }
 
 /// Stock Node.js as the parent of a Swift child, which knows nothing of it.
-@Suite("Node.js as a parent", .enabled(if: Runtime.hasNode, "there is no node on the PATH"))
+@Suite("Node.js as a parent", .enabled(if: Runtime.hasNode || Runtime.isRequired, "there is no node on the PATH"))
 struct NodeParentTests {
     @Test(
         "a scenario goes as it should",
@@ -252,5 +259,31 @@ struct NodeParentTests {
         let (code, output) = try await Runtime.run(
             "node", [Runtime.scripts + "/parent.js", Fixture.child] + arguments)
         #expect(code == 0, "\(output)")
+    }
+}
+
+/// Other runtimes that speak Node's dialect as children.
+@Suite("Deno and Bun as children")
+struct OtherRuntimeTests {
+    @Test(
+        "values and a thousand numbers go there and back",
+        .enabled(if: Runtime.isInPath("deno") || Runtime.isInPath("bun"), "there is neither deno nor bun on the PATH"),
+        arguments: [("deno", ["run", "--allow-all"]), ("bun", [])].filter { Runtime.isInPath($0.0) })
+    func conversation(_ runtime: (name: String, arguments: [String])) async throws {
+        let options = ChildProcess.Options.node(runtime.name, arguments: runtime.arguments)
+        let child = try ChildProcess.fork(path: Runtime.scripts + "/child.js", arguments: ["echo"], options: options)
+        let values: [JSON] = [.null, true, 1.5, "🐢\u{0}\n", [], ["a": [.null]]] + (0..<1000).map { .integer($0) }
+        for value in values { _ = try child.sendNow(value) }
+        let messages = child.messages
+        let answers = try await within {
+            var answers: [JSON] = []
+            for await message in messages {
+                answers.append(message.json)
+                if answers.count == values.count { break }
+            }
+            return answers
+        }
+        #expect(answers == values)
+        #expect(await child.shutdown() == .disconnect)
     }
 }

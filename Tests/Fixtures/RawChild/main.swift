@@ -6,7 +6,8 @@
 import Glibc
 
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let name = getenv("SWIFT_FORK_CHANNEL_FD"), let channel = Int32(String(cString: name))
+guard arguments.count == 4, let name = getenv("SWIFT_FORK_CHANNEL_FD") ?? getenv("NODE_CHANNEL_FD"),
+    let channel = Int32(String(cString: name))
 else {
     exit(64)
 }

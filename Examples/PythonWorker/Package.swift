@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+    name: "python-worker",
+    dependencies: [
+        // Elsewhere: .package(url: "…/swift-fork", from: "…")
+        .package(name: "swift-fork", path: "../..")
+    ],
+    targets: [
+        .executableTarget(name: "parent", dependencies: [.product(name: "Fork", package: "swift-fork")])
+    ]
+)

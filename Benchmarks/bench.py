@@ -1,6 +1,7 @@
 """Builds the peers, runs every workload with each in turn for several rounds, and prints what they did."""
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -16,9 +17,13 @@ SECONDS_PER_RUN = 120
 
 # How many messages one run of each peer sends: about half a second's worth.
 COUNTS = {
-    "round-trip": {"ours": 10_000, "c": 20_000, "node": 10_000},
-    "to-parent": {"ours": 150_000, "c": 150_000, "c-gathered": 5_000_000, "node": 50_000},
-    "to-child": {"ours": 150_000, "c": 150_000, "c-gathered": 5_000_000, "node": 50_000},
+    "round-trip": {"ours": 10_000, "c": 20_000, "node": 10_000, "ours-node": 10_000, "node-ours": 10_000},
+    "to-parent": {
+        "ours": 150_000, "c": 150_000, "c-gathered": 5_000_000, "node": 50_000, "ours-node": 50_000, "node-ours": 50_000
+    },
+    "to-child": {
+        "ours": 150_000, "c": 150_000, "c-gathered": 5_000_000, "node": 50_000, "ours-node": 50_000, "node-ours": 50_000
+    },
     "handles": {"ours": 50_000, "c": 100_000, "node": 3_000},
 }
 MEASURES = {
@@ -27,7 +32,10 @@ MEASURES = {
     "to-child": [("rate", "/s", 0)],
     "handles": [("rate", "/s", 0)],
 }
-TITLES = {"ours": "ours", "c": "raw C", "c-gathered": "raw C, gathered", "node": "Node"}
+TITLES = {
+    "ours": "ours", "c": "raw C", "c-gathered": "raw C, gathered", "node": "Node",
+    "ours-node": "our parent, Node child", "node-ours": "Node parent, our child",
+}
 
 
 def main():
@@ -35,10 +43,15 @@ def main():
     node = os.environ.get("NODE") or shutil.which("node")
     commands = {}
     for peer in options.peer or TITLES:
-        if peer == "node" and not (node and shutil.which(node)):
-            print("Node is left out: there is no node on the PATH, and $NODE does not name one.")
+        if "node" in peer and not (node and shutil.which(node)):
+            print(f"{TITLES[peer]} is left out: there is no node on the PATH, and $NODE does not name one.")
         elif peer == "node":
             commands[peer] = [node, HERE / "Peers/node/parent.js"]
+        elif peer == "ours-node":
+            commands[peer] = [build_ours()]
+        elif peer == "node-ours":
+            commands[peer] = [node, HERE / "Peers/node/parent.js"]
+            build_ours()
         elif peer == "ours":
             commands[peer] = [build_ours()]
         else:
@@ -62,6 +75,7 @@ def parse_arguments():
 # Building
 
 
+@functools.cache
 def build_ours():
     command = ["swift", "build", "--configuration", "release", "--package-path", HERE]
     static = command + ["--static-swift-stdlib"]
@@ -106,7 +120,10 @@ def measure(workloads, commands, rounds):
 
 
 def run(command, workload, peer):
-    command = command + [workload, str(COUNTS[workload][peer])] + (["gathered"] if peer == "c-gathered" else [])
+    last = {
+        "c-gathered": ["gathered"], "ours-node": [HERE / "Peers/node/child.js"], "node-ours": [BUILD / "release/BenchChild"]
+    }
+    command = command + [workload, str(COUNTS[workload][peer])] + last.get(peer, [])
     try:
         process = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=SECONDS_PER_RUN)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,5 @@
-// The parent's side of every workload: `parent.js <workload> <count>`. Prints what it measured as one line of JSON.
+// The parent's side of every workload: `parent.js <workload> <count> [<program of the child>]`. Prints what it measured as one
+// line of JSON.
 'use strict';
 
 const { fork } = require('node:child_process');
@@ -101,8 +102,11 @@ const workloads = {
   'handles': handlesToChild,
 };
 
-async function main([workload, count]) {
-  const child = fork(path.join(__dirname, 'child.js'), [workload]);
+async function main([workload, count, program]) {
+  // For another program than Node the path of the module is only its first argument.
+  const child = program
+    ? fork(workload, [], { execPath: program, execArgv: [] })
+    : fork(path.join(__dirname, 'child.js'), [workload]);
   const result = await workloads[workload](child, Number(count));
   child.disconnect();
   const [code] = await once(child, 'exit');

@@ -1,14 +1,18 @@
-// The parent's side of every workload: `BenchParent <workload> <count>`. Prints what it measured as one line of JSON.
+// The parent's side of every workload: `BenchParent <workload> <count> [<JavaScript child>]`. Prints what it measured as one
+// line of JSON.
 
 import Fork
 import Glibc
 
-guard CommandLine.arguments.count == 3, let count = Int(CommandLine.arguments[2]), count > 0 else {
-    fail("usage: BenchParent <workload> <count>")
+guard (3...4).contains(CommandLine.arguments.count), let count = Int(CommandLine.arguments[2]), count > 0 else {
+    fail("usage: BenchParent <workload> <count> [<JavaScript child>]")
 }
 let workload = CommandLine.arguments[1]
 do {
-    let child = try ChildProcess.fork(path: Process.executableDirectory + "/BenchChild", arguments: [workload])
+    let script = CommandLine.arguments.dropFirst(3).first
+    let child = try ChildProcess.fork(
+        path: script ?? Process.executableDirectory + "/BenchChild", arguments: [workload],
+        options: script == nil ? .init() : .node(getenv("NODE").map { String(cString: $0) } ?? "node"))
     child.onError { fail("\($0)") }
     let result =
         switch workload {

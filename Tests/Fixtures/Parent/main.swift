@@ -86,9 +86,7 @@ func forkAndReport(_ what: String, _ options: ChildProcess.Options? = nil) -> Bo
 func leaveNoResidue() async throws {
     // The first brings the shared loop, which stays.
     try await useOne(0)
-    // Its socket is closed a moment after its close event.
-    usleep(500_000)
-    let before = (count("/proc/self/fd"), threadCount())
+    let before = settledCounts()
     for number in 1...200 { try await useOne(number) }
     // Whatever is still on its way out must be gone soon, and for good.
     for _ in 0..<2000 where count("/proc/self/fd") != before.0 || hasChildren() { usleep(10_000) }
@@ -99,12 +97,25 @@ func leaveNoResidue() async throws {
 /// Children with pipes that are used in every way, and some that can't be started.
 func leaveNoStreamResidue() async throws {
     try await useStreams(0)
-    usleep(500_000)
-    let before = (count("/proc/self/fd"), threadCount())
+    let before = settledCounts()
     for number in 1...60 { try await useStreams(number) }
     for _ in 0..<2000 where count("/proc/self/fd") != before.0 || hasChildren() { usleep(10_000) }
     say("descriptors \(count("/proc/self/fd") - before.0) threads \(threadCount() - before.1)")
     say("children \(hasChildren() ? "some" : "none")")
+}
+
+/// How many descriptors and threads there are once that has been the same for a while: what a child leaves is closed a moment
+/// after its last event.
+func settledCounts() -> (Int, Int) {
+    var counts = (count("/proc/self/fd"), threadCount())
+    var same = 0
+    for _ in 0..<2000 where same < 50 {
+        usleep(10_000)
+        let now = (count("/proc/self/fd"), threadCount())
+        same = now == counts && !hasChildren() ? same + 1 : 0
+        counts = now
+    }
+    return counts
 }
 
 func useStreams(_ number: Int) async throws {

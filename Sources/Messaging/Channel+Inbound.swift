@@ -125,6 +125,7 @@ extension Channel {
 
     private func endReading() {
         inbound.isExhausted = true
+        acknowledgementsEnded()
         closeIfDone()
         if let delegate = inbound.delegate {
             delegate.channelExhausted(hasUnread: inbound.hasUnread)

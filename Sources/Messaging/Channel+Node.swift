@@ -70,6 +70,11 @@ extension Channel {
         if isLost { inbound.delegate?.channelFailed(.handleNotReceived) }
     }
 
+    /// The peer has ended its direction, or this process ends, and no acknowledgement will be read any more.
+    func acknowledgementsEnded() {
+        if dialect == .node { act { $0.acknowledgementsEnded() } }
+    }
+
     private func act(_ change: (inout OutboundQueue) -> OutboundQueue.Action) {
         let (action, discarded) = outbound.withLock { outbound in
             let action = change(&outbound.queue)

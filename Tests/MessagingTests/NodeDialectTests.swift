@@ -208,6 +208,71 @@ struct NodeDialectTests {
         #expect(try await two.readText(Self.acknowledgement.utf8.count) == Self.acknowledgement)
         #expect(try await one.journal.wait(forCount: 2) == [.failed("handlesNotTaken 1"), .json(2)])
     }
+
+    // MARK: Peers that misbehave or go while a handle is under way
+
+    @Test("a handle that is refused before its line has been written goes again behind it")
+    func refusedEarly() async throws {
+        let (one, two) = try open()
+        let text = "\"" + String(repeating: "x", count: 2 << 20) + "\""
+        try one.channel.send(String(repeating: "x", count: 2 << 20), handles: try socket())
+        try one.channel.send(2)
+        two.writeText(Self.refusal)
+        try await one.settle()
+        #expect(try await two.readText(line(text).utf8.count) == line(text))
+        #expect(try await two.readText(line(text).utf8.count) == line(text))
+        two.writeText(Self.acknowledgement)
+        #expect(try await two.readText(2) == "2\n")
+        try await one.channel.flush()
+    }
+
+    @Test(
+        "a peer that has ended its direction acknowledges nothing more, and is not waited for", .timeLimit(.minutes(1)))
+    func halfClosed() async throws {
+        let (one, two) = try open()
+        try one.channel.send(1, handles: try socket())
+        try one.channel.send(2)
+        try one.channel.send(3, handles: try socket())
+        two.shutdownWriting()
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        #expect(try await two.readText(2) == "2\n")
+        #expect(try await two.nextPiece() == (line("3").bytes, 1))
+        try await one.channel.flush()
+        #expect(try await two.readToEnd() == [])
+    }
+
+    @Test(
+        "a peer that goes instead of acknowledging ends the channel, and the handle is closed", .timeLimit(.minutes(1)))
+    func gone() async throws {
+        let (one, two) = try open()
+        let other = try System.socketPair().split { ours, theirs in
+            try one.channel.send(1, handles: DescriptorList(owning: [ours.take()]))
+            return PlainSocket(theirs.take())
+        }
+        try one.channel.send(2)
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        two.close()
+        #expect(await laterFailure { try await one.channel.flush() } == "closed byPeer")
+        #expect(try await other.readToEnd() == [])
+        #expect(one.channel.lostMessageCount == 1)
+    }
+
+    @Test("at the end of the process an acknowledgement that nobody reads holds nothing back")
+    func exit() async throws {
+        let (one, two) = try open(consumes: false)
+        try one.channel.send(1, handles: try socket())
+        try one.channel.send(2)
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        let start = ContinuousClock.now
+        let done = Journal<Bool>()
+        try Thread.start(name: "exit") {
+            one.channel.flush(givingUpAfter: .seconds(15))
+            done.append(true)
+        }
+        try await done.wait(forCount: 1)
+        #expect(start.duration(to: .now) < .seconds(10))
+        #expect(try two.readPiece() == ("2\n".bytes, 0))
+    }
 }
 
 extension String {

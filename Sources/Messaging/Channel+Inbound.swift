@@ -62,12 +62,15 @@ extension Channel {
 
     private func deliver() {
         var reads = 0
-        while inbound.canDeliver {
-            if let message = inbound.refused.take() {
-                give(message)
+        while wantsMore {
+            if inbound.canDeliver, let message = inbound.popKept() {
+                handOver(message)
+            } else if let violation = inbound.violation.take() {
+                violated(violation)
             } else if inbound.hasLeftover {
                 decodeLeftover()
             } else if inbound.isExhausted {
+                if !inbound.canDeliver { return }
                 deliverEnd()
             } else if !inbound.isReadable {
                 return
@@ -79,6 +82,11 @@ extension Channel {
                 loop.withReadBuffer { read(into: $0) }
             }
         }
+    }
+
+    /// Somebody takes messages; or an answer is waited for, which stands behind those that nobody takes yet.
+    private var wantsMore: Bool {
+        inbound.canDeliver || dialect == .node && inbound.canKeep && outbound.withLock { $0.queue.isHeldBack }
     }
 
     private func planPump() {
@@ -165,7 +173,7 @@ extension Channel {
     private func decode(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var input = bytes
         do throws(WireError) {
-            while inbound.canDeliver, let frame = try inbound.decoder.next(from: &input) {
+            while wantsMore, let frame = try inbound.decoder.next(from: &input) {
                 try deliver(frame)
             }
             let decoder = inbound.decoder
@@ -173,7 +181,7 @@ extension Channel {
                 throw WireError.handlesDoNotMatch(announced: 0, received: stray)
             }
         } catch {
-            violated(error)
+            if inbound.canDeliver, inbound.kept.isEmpty { violated(error) } else { inbound.violation = error }
             return UnsafeRawBufferPointer(rebasing: input[input.count...])
         }
         return input
@@ -220,8 +228,12 @@ extension Channel {
     }
 
     func give(_ message: InboundMessage) {
+        if inbound.canDeliver, inbound.kept.isEmpty { handOver(message) } else { inbound.keep(message) }
+    }
+
+    private func handOver(_ message: InboundMessage) {
         if inbound.delegate?.channelReceived(message) == false {
-            inbound.refused = message
+            inbound.giveBack(message)
             inbound.hasConsumer = false
         }
     }

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Reactor
 internal import SystemPackage
 internal import Wire
@@ -38,8 +39,14 @@ final class Inbound: @unchecked Sendable {
     let acceptsHandles: Bool
     /// More than this are not kept for a consumer who is still to come: the process needs descriptors for other things.
     private static let keptHandles = 512
-    /// A message that nobody took, because the last consumer had just gone; the first for the next one.
-    var refused: InboundMessage?
+    /// Messages that nobody took, because the last consumer had just gone, or that stood before an answer that was waited
+    /// for; the first for the next one.
+    private(set) var kept = Deque<InboundMessage>()
+    private var keptCost = 0
+    /// How the peer broke the framing behind those messages, to be told after them.
+    var violation: WireError?
+    /// Past this an answer has to wait for a consumer, too.
+    private static let keptLimit = 256 * 1024
     /// How much has been read.
     private var readCount: UInt64 = 0
     /// How much of that since the process at the other end ended.
@@ -106,13 +113,32 @@ final class Inbound: @unchecked Sendable {
 
     /// Whether there is anything in what was kept that somebody could want to hear of: all but a hello.
     var hasUnread: Bool {
-        if refused != nil { return true }
+        if !kept.isEmpty || violation != nil { return true }
         return leftover.withUnsafeBytes { bytes in
             let kept = UnsafeRawBufferPointer(rebasing: bytes[leftoverStart...])
             if kept.isEmpty { return false }
             if dialect == .node { return true }
             return FrameDecoder.helloBodyCount(kept).map { FrameHeader.size + $0 } != kept.count
         }
+    }
+
+    /// Whether messages may be read that nobody takes yet.
+    var canKeep: Bool { keptCost < Self.keptLimit && violation == nil && !isDelivered }
+
+    func keep(_ message: InboundMessage) {
+        kept.append(message)
+        keptCost += message.cost
+    }
+
+    func giveBack(_ message: InboundMessage) {
+        kept.prepend(message)
+        keptCost += message.cost
+    }
+
+    func popKept() -> InboundMessage? {
+        guard let message = kept.popFirst() else { return nil }
+        keptCost -= message.cost
+        return message
     }
 
     func keep(_ bytes: UnsafeRawBufferPointer) {

@@ -257,6 +257,53 @@ struct NodeDialectTests {
         #expect(one.channel.lostMessageCount == 1)
     }
 
+    @Test("an acknowledgement is read where nobody takes messages, and those before it are kept in their order")
+    func nobodyListens() async throws {
+        let (one, two) = try open(consumes: false)
+        for number in 0..<10 {
+            try one.channel.send(JSON.integer(Int64(number)), handles: try socket())
+            #expect(try await two.nextPiece() == (line("\(number)").bytes, 1))
+            two.writeText("\(2 * number)\n" + Self.acknowledgement + "\(2 * number + 1)\n")
+        }
+        try one.channel.send("end")
+        #expect(try await two.readText(6) == "\"end\"\n")
+        #expect(one.journal.entries == [])
+        one.consume(true)
+        #expect(try await one.messages(20) == (0..<20).map { .json(.integer($0)) })
+    }
+
+    @Test("a line that breaks the framing behind an acknowledgement is told after the messages before it")
+    func brokenBehindKept() async throws {
+        let (one, two) = try open(limits: ChannelLimits(messageLimit: 4096), consumes: false)
+        try one.channel.send(1, handles: try socket())
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        two.writeText("1\n")
+        two.writeAll([UInt8](repeating: 0x61, count: 5000))
+        try await one.settle()
+        one.consume(true)
+        let events = try await one.allEvents()
+        #expect(events.count == 3 && events.first == .json(1) && events.last == .delivered)
+    }
+
+    @Test("what is kept in front of an acknowledgement is bounded", .timeLimit(.minutes(1)))
+    func flooded() async throws {
+        let (one, two) = try open(consumes: false)
+        try one.channel.send(1, handles: try socket())
+        let text = "\"" + String(repeating: "x", count: 998) + "\"\n"
+        var written = 0
+        var idle = 0
+        while idle < 100 {
+            let count = two.write(Array(text.utf8))
+            written += count
+            idle = count == 0 ? idle + 1 : 0
+            try await one.settle()
+            if count != 0, count != 1001 { break }
+        }
+        #expect(written < 4 << 20)
+        one.consume(true)
+        #expect(try await one.messages(written / 1001).count == written / 1001)
+    }
+
     @Test("at the end of the process an acknowledgement that nobody reads holds nothing back")
     func exit() async throws {
         let (one, two) = try open(consumes: false)

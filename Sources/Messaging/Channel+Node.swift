@@ -34,7 +34,8 @@ extension Channel {
         switch inbound.handles.take(1, at: line.position) {
         case .handles(let handles):
             try answer(NodeEncoder.acknowledgement)
-            give(message(document, line, handles: handles))
+            // One of Node's own is acknowledged like any other, and none of the user's.
+            if case .user = NodeMessage(document) { give(message(document, line, handles: handles)) }
         case .lost where inbound.acceptsHandles:
             // Asked for once more it would be lost again.
             try answer(NodeEncoder.acknowledgement)

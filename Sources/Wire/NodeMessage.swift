@@ -32,9 +32,10 @@ package enum NodeMessage: Sendable {
 
     /// The command of a message of Node's own; nil for a user's.
     private static func command(of document: JSONDocument) -> String? {
-        guard let command = document.member("cmd")?.string, command.hasPrefix(prefix), command != prefix else {
-            return nil
-        }
+        // By its bytes, as Node compares: a combining character after the prefix is one character with its end.
+        guard let command = document.member("cmd")?.string, command.utf8.starts(with: prefix.utf8),
+            command.utf8.count > prefix.utf8.count
+        else { return nil }
         return command
     }
 }

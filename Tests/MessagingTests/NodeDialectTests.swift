@@ -161,6 +161,19 @@ struct NodeDialectTests {
         #expect(try await one.messages(2) == [.json(0), .handles(1, [pipe.id])])
     }
 
+    @Test("a handle that comes with a message of Node's own is acknowledged and closed, and nobody hears of it")
+    func internalWithHandle() async throws {
+        let (one, two) = try open()
+        let pipe = TestPipe()
+        try pipe.handles().withNumbers {
+            two.write(line("{\"cmd\":\"NODE_CLUSTER\"}").bytes, handles: Array($0))
+        }
+        two.writeText("2\n")
+        #expect(try await two.readText(Self.acknowledgement.utf8.count) == Self.acknowledgement)
+        #expect(try await one.journal.wait(forCount: 1) == [.json(2)])
+        #expect(pipe.isOurs())
+    }
+
     @Test("an acknowledgement does not wait for this side's own handle, or both would wait for ever")
     func bothWays() async throws {
         let (one, two) = try open()

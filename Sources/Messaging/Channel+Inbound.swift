@@ -63,8 +63,8 @@ extension Channel {
     private func deliver() {
         var reads = 0
         while wantsMore {
-            if inbound.canDeliver, let message = inbound.popKept() {
-                handOver(message)
+            if inbound.canDeliver, let kept = inbound.popKept() {
+                handOver(kept)
             } else if let violation = inbound.violation.take() {
                 violated(violation)
             } else if inbound.hasLeftover {
@@ -228,13 +228,26 @@ extension Channel {
     }
 
     func give(_ message: InboundMessage) {
-        if inbound.canDeliver, inbound.kept.isEmpty { handOver(message) } else { inbound.keep(message) }
+        giveOrKeep(.message(message))
     }
 
-    private func handOver(_ message: InboundMessage) {
-        if inbound.delegate?.channelReceived(message) == false {
-            inbound.giveBack(message)
-            inbound.hasConsumer = false
+    /// Tells what became of a message, after those before it.
+    func fail(_ error: ChannelError) {
+        giveOrKeep(.failure(error))
+    }
+
+    private func giveOrKeep(_ new: Kept) {
+        if inbound.canDeliver, inbound.kept.isEmpty { handOver(new) } else { inbound.keep(new) }
+    }
+
+    private func handOver(_ kept: Kept) {
+        switch kept {
+        case .failure(let error): inbound.delegate?.channelFailed(error)
+        case .message(let message):
+            if inbound.delegate?.channelReceived(message) == false {
+                inbound.giveBack(message)
+                inbound.hasConsumer = false
+            }
         }
     }
 

@@ -11,7 +11,7 @@ extension Channel {
                 try JSONDocument(parsing: bytes, numbersAreDoubles: true)
             }
         } catch {
-            inbound.delegate?.channelFailed(.badPayload(error))
+            fail(.badPayload(error))
             return
         }
         switch NodeMessage(document) {
@@ -39,10 +39,10 @@ extension Channel {
         case .lost where inbound.acceptsHandles:
             // Asked for once more it would be lost again.
             try answer(NodeEncoder.acknowledgement)
-            inbound.delegate?.channelFailed(.handlesLost(announced: 1))
+            fail(.handlesLost(announced: 1))
         case .lost:
             try answer(NodeEncoder.acknowledgement)
-            inbound.delegate?.channelFailed(.handlesNotTaken(announced: 1))
+            fail(.handlesNotTaken(announced: 1))
         case .mismatch(received: 0):
             // Node sends it again, and gives up in the end.
             try answer(NodeEncoder.refusal)

@@ -39,9 +39,9 @@ final class Inbound: @unchecked Sendable {
     let acceptsHandles: Bool
     /// More than this are not kept for a consumer who is still to come: the process needs descriptors for other things.
     private static let keptHandles = 512
-    /// Messages that nobody took, because the last consumer had just gone, or that stood before an answer that was waited
-    /// for; the first for the next one.
-    private(set) var kept = Deque<InboundMessage>()
+    /// What nobody took, because the last consumer had just gone, or that stood before an answer that was waited for; the
+    /// first for the next one.
+    private(set) var kept = Deque<Kept>()
     private var keptCost = 0
     /// How the peer broke the framing behind those messages, to be told after them.
     var violation: WireError?
@@ -125,20 +125,21 @@ final class Inbound: @unchecked Sendable {
     /// Whether messages may be read that nobody takes yet.
     var canKeep: Bool { keptCost < Self.keptLimit && violation == nil && !isDelivered }
 
-    func keep(_ message: InboundMessage) {
-        kept.append(message)
-        keptCost += message.cost
+    func keep(_ kept: Kept) {
+        self.kept.append(kept)
+        keptCost += kept.cost
     }
 
     func giveBack(_ message: InboundMessage) {
+        let message = Kept.message(message)
         kept.prepend(message)
         keptCost += message.cost
     }
 
-    func popKept() -> InboundMessage? {
-        guard let message = kept.popFirst() else { return nil }
-        keptCost -= message.cost
-        return message
+    func popKept() -> Kept? {
+        guard let first = kept.popFirst() else { return nil }
+        keptCost -= first.cost
+        return first
     }
 
     func keep(_ bytes: UnsafeRawBufferPointer) {
@@ -147,5 +148,19 @@ final class Inbound: @unchecked Sendable {
             leftoverStart = 0
         }
         leftover.append(contentsOf: bytes)
+    }
+}
+
+/// What has been read for a consumer who is still to come.
+enum Kept {
+    case message(InboundMessage)
+    case failure(ChannelError)
+
+    /// A failure is small, and so may be the line that it was: one who sends nothing else must not fill the memory.
+    var cost: Int {
+        switch self {
+        case .message(let message): 256 + message.cost
+        case .failure: 1024
+        }
     }
 }

@@ -222,6 +222,34 @@ struct NodeDialectTests {
         #expect(try await one.journal.wait(forCount: 2) == [.failed("handlesNotTaken 1"), .json(2)])
     }
 
+    @Test(
+        "handles sent both ways at once by other threads than the loops' all arrive, in order", .timeLimit(.minutes(1)))
+    func manyHandles() async throws {
+        let count = 2000
+        let (one, two) = try System.socketPair().split { ours, theirs in
+            (try End.open(ours, dialect: .node), try End.open(theirs, dialect: .node))
+        }
+        for end in [one, two] {
+            try Thread.start(name: "sender") {
+                for number in 0..<count {
+                    let pair = try? System.socketPair().split { ours, _ in ours.take() }
+                    guard let pair else { return }
+                    _ = try? end.channel.send(number, handles: DescriptorList(owning: [pair]))
+                    // Not more at once than there may be descriptors.
+                    while end.channel.outbound.withLock({ !$0.queue.isEmpty }) { System.sleep(milliseconds: 0) }
+                }
+            }
+        }
+        for end in [one, two] {
+            let events = try await end.messages(count)
+            let numbers = events.map { event -> Int64 in
+                if case .handles(.integer(let number), _) = event { return number }
+                return -1
+            }
+            #expect(numbers == Array(0..<Int64(count)))
+        }
+    }
+
     // MARK: Peers that misbehave or go while a handle is under way
 
     @Test("a handle that is refused before its line has been written goes again behind it")

@@ -52,22 +52,26 @@ extension Channel {
         }
     }
 
+    /// How long the end of a process waits for an acknowledgement, which a busy peer may still give.
+    private static let patienceForAnswer = Duration.milliseconds(100)
+
     /// Writes all that is queued on the calling thread, and gives up when nothing could be written for as long as said.
-    /// For the end of the process, when nobody drives the loop any more.
+    /// For the end of the process, when nobody drives the loop any more, and so perhaps nobody reads acknowledgements: to
+    /// send on without is better than not to send.
     package func flush(givingUpAfter patience: Duration) {
         // No deadline: one that is very far off could not be represented.
         var start = SuspendingClock.now
         var queued = Int.max
         while true {
-            let remaining = outbound.withLock { $0.queue.queuedCount }
+            let (remaining, isHeldBack) = outbound.withLock { ($0.queue.queuedCount, $0.queue.isHeldBack) }
             if remaining == 0 { return }
-            // What waits for an answer of the peer waits for somebody to read it.
-            if outbound.withLock({ $0.queue.isHeldBack }) { try? loop.ensureDriven() }
             if remaining < queued {
                 queued = remaining
                 start = SuspendingClock.now
             } else if start.duration(to: .now) > patience {
                 return
+            } else if isHeldBack, loop.isCurrent || start.duration(to: .now) > Self.patienceForAnswer {
+                acknowledgementsEnded()
             } else {
                 // The socket may be writable, and only too many handles under way.
                 System.sleep(milliseconds: 1)

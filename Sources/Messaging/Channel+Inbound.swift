@@ -58,17 +58,19 @@ extension Channel {
         inbound.isPumping = true
         defer { inbound.isPumping = false }
         repeat { deliver() } while exhaust() && inbound.canDeliver
-        readAnswers()
     }
 
     private func deliver() {
         var reads = 0
-        while inbound.canDeliver {
-            if let message = inbound.refused.take() {
-                give(message)
+        while wantsMore {
+            if inbound.canDeliver, let kept = inbound.popKept() {
+                handOver(kept)
+            } else if let violation = inbound.violation.take() {
+                violated(violation)
             } else if inbound.hasLeftover {
                 decodeLeftover()
             } else if inbound.isExhausted {
+                if !inbound.canDeliver { return }
                 deliverEnd()
             } else if !inbound.isReadable {
                 return
@@ -80,6 +82,11 @@ extension Channel {
                 loop.withReadBuffer { read(into: $0) }
             }
         }
+    }
+
+    /// Somebody takes messages; or an answer is waited for, which stands behind those that nobody takes yet.
+    private var wantsMore: Bool {
+        inbound.canDeliver || dialect == .node && inbound.canKeep && outbound.withLock { $0.queue.isHeldBack }
     }
 
     private func planPump() {
@@ -126,6 +133,7 @@ extension Channel {
 
     private func endReading() {
         inbound.isExhausted = true
+        acknowledgementsEnded()
         closeIfDone()
         if let delegate = inbound.delegate {
             delegate.channelExhausted(hasUnread: inbound.hasUnread)
@@ -165,7 +173,7 @@ extension Channel {
     private func decode(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var input = bytes
         do throws(WireError) {
-            while inbound.canDeliver, let frame = try inbound.decoder.next(from: &input) {
+            while wantsMore, let frame = try inbound.decoder.next(from: &input) {
                 try deliver(frame)
             }
             let decoder = inbound.decoder
@@ -173,7 +181,7 @@ extension Channel {
                 throw WireError.handlesDoNotMatch(announced: 0, received: stray)
             }
         } catch {
-            violated(error)
+            if inbound.canDeliver, inbound.kept.isEmpty { violated(error) } else { inbound.violation = error }
             return UnsafeRawBufferPointer(rebasing: input[input.count...])
         }
         return input
@@ -220,9 +228,26 @@ extension Channel {
     }
 
     func give(_ message: InboundMessage) {
-        if inbound.delegate?.channelReceived(message) == false {
-            inbound.refused = message
-            inbound.hasConsumer = false
+        giveOrKeep(.message(message))
+    }
+
+    /// Tells what became of a message, after those before it.
+    func fail(_ error: ChannelError) {
+        giveOrKeep(.failure(error))
+    }
+
+    private func giveOrKeep(_ new: Kept) {
+        if inbound.canDeliver, inbound.kept.isEmpty { handOver(new) } else { inbound.keep(new) }
+    }
+
+    private func handOver(_ kept: Kept) {
+        switch kept {
+        case .failure(let error): inbound.delegate?.channelFailed(error)
+        case .message(let message):
+            if inbound.delegate?.channelReceived(message) == false {
+                inbound.giveBack(message)
+                inbound.hasConsumer = false
+            }
         }
     }
 

@@ -11,14 +11,12 @@ extension Channel {
                 try JSONDocument(parsing: bytes, numbersAreDoubles: true)
             }
         } catch {
-            inbound.delegate?.channelFailed(.badPayload(error))
+            fail(.badPayload(error))
             return
         }
         switch NodeMessage(document) {
         case .user(let document): give(message(document, line, handles: nil))
         case .handle(let document): try deliver(document, line)
-        case .acknowledged where inbound.answersTaken > 0, .refused where inbound.answersTaken > 0:
-            inbound.answersTaken -= 1
         case .acknowledged: act { $0.acknowledged() }
         case .refused: handleRefusedByPeer()
         case .question(let text): try answer(text)
@@ -37,14 +35,15 @@ extension Channel {
         switch inbound.handles.take(1, at: line.position) {
         case .handles(let handles):
             try answer(NodeEncoder.acknowledgement)
+            // One of Node's own is acknowledged like any other, and none of the user's.
             if let document { give(message(document, line, handles: handles)) }
         case .lost where inbound.acceptsHandles:
             // Asked for once more it would be lost again.
             try answer(NodeEncoder.acknowledgement)
-            inbound.delegate?.channelFailed(.handlesLost(announced: 1))
+            fail(.handlesLost(announced: 1))
         case .lost:
             try answer(NodeEncoder.acknowledgement)
-            inbound.delegate?.channelFailed(.handlesNotTaken(announced: 1))
+            fail(.handlesNotTaken(announced: 1))
         case .mismatch(received: 0):
             // Node sends it again, and gives up in the end.
             try answer(NodeEncoder.refusal)
@@ -73,37 +72,9 @@ extension Channel {
         if isLost { inbound.delegate?.channelFailed(.handleNotReceived) }
     }
 
-    // MARK: Answers that nobody reads
-
-    /// What is kept at most while answers are looked for.
-    private static let keptForAnswers = 1 << 20
-
-    /// Reads while this side waits for the answer to a handle, also where nobody takes messages at present: they are kept,
-    /// but the answer is not for anybody else, and all that is sent meanwhile waits for it.
-    func readAnswers() {
-        guard dialect == .node, !inbound.canDeliver, !inbound.isDelivered else { return }
-        while outbound.withLock({ $0.queue.isHeldBack }), inbound.isReadable, !inbound.isExhausted,
-            inbound.leftover.count - inbound.leftoverStart < Self.keptForAnswers
-        {
-            loop.withReadBuffer { buffer in
-                if let bytes = receive(into: buffer) { inbound.keep(bytes) }
-            }
-            while let line = inbound.nextUnseenLine() { act(on: line) }
-        }
-    }
-
-    private func act(on line: ArraySlice<UInt8>) {
-        guard line.starts(with: NodeEncoder.commandStart) else { return }
-        let document = line.withUnsafeBytes { try? JSONDocument(parsing: $0) }
-        switch document.map({ NodeMessage($0) }) {
-        case .acknowledged:
-            inbound.answersTaken += 1
-            act { $0.acknowledged() }
-        case .refused:
-            inbound.answersTaken += 1
-            handleRefusedByPeer()
-        default: break
-        }
+    /// The peer has ended its direction, or this process ends, and no acknowledgement will be read any more.
+    func acknowledgementsEnded() {
+        if dialect == .node { act { $0.acknowledgementsEnded() } }
     }
 
     private func act(_ change: (inout OutboundQueue) -> OutboundQueue.Action) {

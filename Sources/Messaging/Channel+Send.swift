@@ -5,6 +5,10 @@ internal import Wire
 enum Submission {
     case frame([UInt8])
     case chunks([OutboundQueue.Chunk])
+
+    var handles: OutboundHandles? {
+        if case .chunks(let chunks) = self { chunks.first?.handles } else { nil }
+    }
 }
 
 extension Channel {
@@ -131,6 +135,9 @@ extension Channel {
 
     func submit(_ submission: consuming Submission, _ bodyCount: Int) throws(ChannelError) -> Bool {
         let isInLoop = loop.isCurrent
+        // Where the message is refused they are closed, which takes system calls: after the lock.
+        let handles = submission.handles
+        defer { withExtendedLifetime(handles) {} }
         // Given away inside: whoever still referred to the buffer would make its reuse a copy.
         var submission: Submission? = submission
         let accepted = outbound.withLock { outbound -> Result<(Bool, WriteTime), ChannelError> in

@@ -1,5 +1,6 @@
 internal import Reactor
 internal import SystemPackage
+internal import Wire
 
 extension Channel {
     /// How many batches one call writes. Others may queue as fast as the peer reads, and nobody writes for them for ever.
@@ -13,6 +14,8 @@ extension Channel {
             do throws(Errno) {
                 let count = try batch.send(to: descriptor)
                 if count < batch.count { arm() }
+                // Somebody has to read the acknowledgement.
+                if dialect == .node, batch.first.handles != nil { try? loop.ensureDriven() }
                 if complete(&batch, written: count) != .write { return }
             } catch .wouldBlock {
                 arm()

@@ -10,15 +10,28 @@ struct HandleHandshake {
     private static let mostAnswers = 16
 
     private var underWay: OutboundQueue.Chunk?
+    /// Nobody will acknowledge anything any more, so nothing is waited for.
+    private var isOver = false
     private var refusals = 0
     private var answers = Deque<[UInt8]>()
 
     var isWaiting: Bool { underWay != nil }
     var hasAnswer: Bool { !answers.isEmpty }
 
-    /// The message has been written, at least its first byte, and so its handle.
-    mutating func sent(_ chunk: OutboundQueue.Chunk) {
-        underWay = chunk
+    /// The message is about to be written. Not only once it has been: the peer's answer can overtake the writer.
+    mutating func begin(_ chunk: OutboundQueue.Chunk) {
+        if !isOver { underWay = chunk }
+    }
+
+    /// The socket has not taken a byte of the message, and so not its handle.
+    mutating func notBegun() {
+        underWay = nil
+    }
+
+    /// No answer will come any more. Returns the message that waited for one.
+    mutating func end() -> OutboundQueue.Chunk? {
+        isOver = true
+        return acknowledged()
     }
 
     /// The handle has come. Returns the message that had it; nil where none was under way.

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Reactor
 internal import SystemPackage
 internal import Wire
@@ -38,13 +39,14 @@ final class Inbound: @unchecked Sendable {
     let acceptsHandles: Bool
     /// More than this are not kept for a consumer who is still to come: the process needs descriptors for other things.
     private static let keptHandles = 512
-    /// A message that nobody took, because the last consumer had just gone; the first for the next one.
-    var refused: InboundMessage?
-    /// Answers to this side's handles that have been acted on before the lines ahead of them were delivered; they are skipped
-    /// when they are.
-    var answersTaken = 0
-    /// How far answers have been looked for in what was kept, counted from the beginning of the stream.
-    private var seen: UInt64 = 0
+    /// What nobody took, because the last consumer had just gone, or that stood before an answer that was waited for; the
+    /// first for the next one.
+    private(set) var kept = Deque<Kept>()
+    private var keptCost = 0
+    /// How the peer broke the framing behind those messages, to be told after them.
+    var violation: WireError?
+    /// Past this an answer has to wait for a consumer, too.
+    private static let keptLimit = 256 * 1024
     /// How much has been read.
     private var readCount: UInt64 = 0
     /// How much of that since the process at the other end ended.
@@ -111,7 +113,7 @@ final class Inbound: @unchecked Sendable {
 
     /// Whether there is anything in what was kept that somebody could want to hear of: all but a hello.
     var hasUnread: Bool {
-        if refused != nil { return true }
+        if !kept.isEmpty || violation != nil { return true }
         return leftover.withUnsafeBytes { bytes in
             let kept = UnsafeRawBufferPointer(rebasing: bytes[leftoverStart...])
             if kept.isEmpty { return false }
@@ -120,20 +122,24 @@ final class Inbound: @unchecked Sendable {
         }
     }
 
-    /// The next line of what was kept that has not been looked at; nil where there is no other whole one. A line whose
-    /// beginning has been taken by the decoder is passed over.
-    func nextUnseenLine() -> ArraySlice<UInt8>? {
-        let start = decoder.position
-        if seen < start { seen = start }
-        var from = leftoverStart + Int(seen - start)
-        if seen == start, decoder.openPosition != nil {
-            guard let end = leftover[from...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-            from = end + 1
-            seen = start + UInt64(from - leftoverStart)
-        }
-        guard from < leftover.count, let end = leftover[from...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-        seen = start + UInt64(end + 1 - leftoverStart)
-        return leftover[from..<end]
+    /// Whether messages may be read that nobody takes yet.
+    var canKeep: Bool { keptCost < Self.keptLimit && violation == nil && !isDelivered }
+
+    func keep(_ kept: Kept) {
+        self.kept.append(kept)
+        keptCost += kept.cost
+    }
+
+    func giveBack(_ message: InboundMessage) {
+        let message = Kept.message(message)
+        kept.prepend(message)
+        keptCost += message.cost
+    }
+
+    func popKept() -> Kept? {
+        guard let first = kept.popFirst() else { return nil }
+        keptCost -= first.cost
+        return first
     }
 
     func keep(_ bytes: UnsafeRawBufferPointer) {
@@ -142,5 +148,19 @@ final class Inbound: @unchecked Sendable {
             leftoverStart = 0
         }
         leftover.append(contentsOf: bytes)
+    }
+}
+
+/// What has been read for a consumer who is still to come.
+enum Kept {
+    case message(InboundMessage)
+    case failure(ChannelError)
+
+    /// A failure is small, and so may be the line that it was: one who sends nothing else must not fill the memory.
+    var cost: Int {
+        switch self {
+        case .message(let message): 256 + message.cost
+        case .failure: 1024
+        }
     }
 }

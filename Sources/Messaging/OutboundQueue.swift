@@ -165,6 +165,7 @@ struct OutboundQueue {
         guard !isBatchOut, !isBlocked, let first = takeFirst() else { return nil }
         isBatchOut = true
         var batch = Batch(first: first)
+        if first.handles != nil { handshake?.begin(first) }
         if handshake != nil, first.handles != nil || isHeldBack { return batch }
         // The handles of a message ride with the first byte of a batch.
         while batch.rest.count < Self.chunksPerBatch - 1, let next = chunks.first, next.handles == nil {
@@ -197,7 +198,7 @@ struct OutboundQueue {
         }
         writtenPosition += UInt64(count)
         queuedCount -= count
-        if count > 0, batch.first.handles != nil { handshake?.sent(batch.first) }
+        if count == 0, batch.first.handles != nil { handshake?.notBegun() }
         chunks.prepend(contentsOf: remainder(of: batch, written: count))
         self.isBlocked = isBlocked && !becameWritable
         becameWritable = false
@@ -226,6 +227,7 @@ struct OutboundQueue {
     /// stay. Returns also those who wait for it in vain: all, since nobody waits for what has been written.
     mutating func refused(_ batch: Batch) -> (action: Action, failed: [UInt64]) {
         isBatchOut = false
+        handshake?.notBegun()
         lostCount += 1
         if isEnded {
             lostCount += batch.rest.drop { !$0.startsMessage }.reduce(0) { $0 + $1.messageCount }
@@ -331,6 +333,7 @@ struct OutboundQueue {
         phase = .ended(self.closing ?? closing)
         discard(chunks)
         chunks.removeAll()
+        if let chunk = handshake?.end() { discarded.append(chunk) }
         queuedCount = 0
         defer { waiters.removeAll() }
         return waiters.map(\.id)
@@ -358,8 +361,20 @@ extension OutboundQueue {
     mutating func answer(_ bytes: [UInt8]) -> Action? {
         if isEnded { return Action.none }
         guard handshake?.answer(bytes) ?? false else { return nil }
-        queuedCount += bytes.count
-        acceptedPosition += UInt64(bytes.count)
+        accountForMore(bytes.count)
+        return nextAction()
+    }
+
+    /// For bytes that go before messages that somebody may wait for.
+    private mutating func accountForMore(_ count: Int) {
+        queuedCount += count
+        acceptedPosition += UInt64(count)
+        for index in waiters.indices { waiters[index].position += UInt64(count) }
+    }
+
+    /// The peer will acknowledge nothing more; what waits for that goes on without.
+    mutating func acknowledgementsEnded() -> Action {
+        if let chunk = handshake?.end() { discarded.append(chunk) }
         return nextAction()
     }
 
@@ -374,12 +389,9 @@ extension OutboundQueue {
         switch handshake?.refused() ?? .none {
         case .none: return (.none, false)
         case .again(let chunk):
-            if !isEnded {
-                chunks.prepend(chunk)
-                queuedCount += chunk.count
-                // Whoever waited for it has been told that it was written, and it was.
-                writtenPosition -= UInt64(chunk.count)
-            }
+            // The peer need not have read it to its end, nor this side have written it.
+            chunks.insert(chunk, at: chunks.prefix { !$0.startsMessage }.count)
+            accountForMore(chunk.count)
             return (nextAction(), false)
         case .lost(let chunk):
             lostCount += 1

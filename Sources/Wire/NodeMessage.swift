@@ -58,9 +58,10 @@ package enum NodeMessage: Sendable {
 
     /// The command of a message of Node's own; nil for a user's.
     private static func command(of document: JSONDocument) -> String? {
-        guard let command = document.member("cmd")?.string, command.hasPrefix(prefix), command != prefix else {
-            return nil
-        }
+        // By its bytes, as Node compares: a combining character after the prefix is one character with its end.
+        guard let command = document.member("cmd")?.string, command.utf8.starts(with: prefix.utf8),
+            command.utf8.count > prefix.utf8.count
+        else { return nil }
         return command
     }
 }
@@ -83,8 +84,6 @@ package enum NodeEncoder {
         case datagram6 = "dgram.Socket\",\"dgramType\":\"udp6"
     }
 
-    /// How every line of Node's own begins that matters here.
-    package static let commandStart = Array("{\"cmd\":\"NODE_".utf8)
     package static let acknowledgement = Array("{\"cmd\":\"NODE_HANDLE_ACK\"}\n".utf8)
     package static let refusal = Array("{\"cmd\":\"NODE_HANDLE_NACK\"}\n".utf8)
 

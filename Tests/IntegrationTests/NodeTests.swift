@@ -177,6 +177,27 @@ struct NodeTests {
         #expect(try await within { await child.exit } == .exited(code: 0))
     }
 
+    @Test(
+        "connections reach a child also where nobody listens to its messages, which are there for whoever comes later")
+    func handlesWithoutConsumer() async throws {
+        let child = try Self.fork("handles")
+        for number in 0..<Int64(20) {
+            var ends: [Int32] = [-1, -1]
+            try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            let socket = FileDescriptor(rawValue: ends[0])
+            let handles = Handles(owning: FileDescriptor(rawValue: ends[1]))
+            _ = try child.sendNow(["number": .integer(number)] as JSON, handles: handles)
+            let text = try await within { await Handle(owning: socket).readToEnd() }
+            #expect(text == "node got \(number)")
+        }
+        let recorder = Recorder(child)
+        try await eventually("all answers") { recorder.messages.count == 20 }
+        #expect(recorder.messages == (0..<20).map { ["socket": ["number": .integer($0)]] })
+        child.disconnect()
+        #expect(try await within { await child.exit } == .exited(code: 0))
+    }
+
     @Test("connections that a child sends arrive with their messages, among plain ones, and are this side's")
     func handlesFromChild() async throws {
         let child = try Self.fork("connections", "80")

@@ -209,6 +209,19 @@ struct NodeDialectTests {
         #expect(try await one.messages(2) == [.json(0), .handles(1, [pipe.id])])
     }
 
+    @Test("a handle that comes with a message of Node's own is acknowledged and closed, and nobody hears of it")
+    func internalWithHandle() async throws {
+        let (one, two) = try open()
+        let pipe = TestPipe()
+        try pipe.handles().withNumbers {
+            two.write(line("{\"cmd\":\"NODE_CLUSTER\"}").bytes, handles: Array($0))
+        }
+        two.writeText("2\n")
+        #expect(try await two.readText(Self.acknowledgement.utf8.count) == Self.acknowledgement)
+        #expect(try await one.journal.wait(forCount: 1) == [.json(2)])
+        #expect(pipe.isOurs())
+    }
+
     @Test("an acknowledgement does not wait for this side's own handle, or both would wait for ever")
     func bothWays() async throws {
         let (one, two) = try open()
@@ -255,6 +268,146 @@ struct NodeDialectTests {
         two.writeText("2\n")
         #expect(try await two.readText(Self.acknowledgement.utf8.count) == Self.acknowledgement)
         #expect(try await one.journal.wait(forCount: 2) == [.failed("handlesNotTaken 1"), .json(2)])
+    }
+
+    @Test(
+        "handles sent both ways at once by other threads than the loops' all arrive, in order", .timeLimit(.minutes(1)))
+    func manyHandles() async throws {
+        let count = 500
+        let (one, two) = try System.socketPair().split { ours, theirs in
+            (try End.open(ours, dialect: .node), try End.open(theirs, dialect: .node))
+        }
+        for end in [one, two] {
+            try Thread.start(name: "sender") {
+                for number in 0..<count {
+                    let pair = try? System.socketPair().split { ours, _ in ours.take() }
+                    guard let pair else { return }
+                    _ = try? end.channel.send(number, handles: DescriptorList(owning: [pair]))
+                    // Not more at once than there may be descriptors.
+                    while end.channel.outbound.withLock({ !$0.queue.isEmpty }) { System.sleep(milliseconds: 0) }
+                }
+            }
+        }
+        for end in [one, two] {
+            let events = try await end.messages(count)
+            let numbers = events.map { event -> Int64 in
+                if case .handles(.integer(let number), _) = event { return number }
+                return -1
+            }
+            #expect(numbers == Array(0..<Int64(count)))
+        }
+    }
+
+    // MARK: Peers that misbehave or go while a handle is under way
+
+    @Test("a handle that is refused before its line has been written goes again behind it")
+    func refusedEarly() async throws {
+        let (one, two) = try open()
+        let text = "\"" + String(repeating: "x", count: 2 << 20) + "\""
+        try one.channel.send(String(repeating: "x", count: 2 << 20), handles: try socket())
+        try one.channel.send(2)
+        two.writeText(Self.refusal)
+        try await one.settle()
+        #expect(try await two.readText(line(text).utf8.count) == line(text))
+        #expect(try await two.readText(line(text).utf8.count) == line(text))
+        two.writeText(Self.acknowledgement)
+        #expect(try await two.readText(2) == "2\n")
+        try await one.channel.flush()
+    }
+
+    @Test(
+        "a peer that has ended its direction acknowledges nothing more, and is not waited for", .timeLimit(.minutes(1)))
+    func halfClosed() async throws {
+        let (one, two) = try open()
+        try one.channel.send(1, handles: try socket())
+        try one.channel.send(2)
+        try one.channel.send(3, handles: try socket())
+        two.shutdownWriting()
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        #expect(try await two.readText(2) == "2\n")
+        #expect(try await two.nextPiece() == (line("3").bytes, 1))
+        try await one.channel.flush()
+        #expect(try await two.readToEnd() == [])
+    }
+
+    @Test(
+        "a peer that goes instead of acknowledging ends the channel, and the handle is closed", .timeLimit(.minutes(1)))
+    func gone() async throws {
+        let (one, two) = try open()
+        let other = try System.socketPair().split { ours, theirs in
+            try one.channel.send(1, handles: DescriptorList(owning: [ours.take()]))
+            return PlainSocket(theirs.take())
+        }
+        try one.channel.send(2)
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        two.close()
+        #expect(await laterFailure { try await one.channel.flush() } == "closed byPeer")
+        #expect(try await other.readToEnd() == [])
+        #expect(one.channel.lostMessageCount == 1)
+    }
+
+    @Test("an acknowledgement is read where nobody takes messages, and those before it are kept in their order")
+    func nobodyListens() async throws {
+        let (one, two) = try open(consumes: false)
+        for number in 0..<10 {
+            try one.channel.send(JSON.integer(Int64(number)), handles: try socket())
+            #expect(try await two.nextPiece() == (line("\(number)").bytes, 1))
+            two.writeText("\(2 * number)\n" + Self.acknowledgement + "\(2 * number + 1)\n")
+        }
+        try one.channel.send("end")
+        #expect(try await two.readText(6) == "\"end\"\n")
+        #expect(one.journal.entries == [])
+        one.consume(true)
+        #expect(try await one.messages(20) == (0..<20).map { .json(.integer($0)) })
+    }
+
+    @Test("a line that breaks the framing behind an acknowledgement is told after the messages before it")
+    func brokenBehindKept() async throws {
+        let (one, two) = try open(limits: ChannelLimits(messageLimit: 4096), consumes: false)
+        try one.channel.send(1, handles: try socket())
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        two.writeText("1\n")
+        two.writeAll([UInt8](repeating: 0x61, count: 5000))
+        try await one.settle()
+        one.consume(true)
+        let events = try await one.allEvents()
+        #expect(events.count == 3 && events.first == .json(1) && events.last == .delivered)
+    }
+
+    @Test(
+        "what is kept in front of an acknowledgement is bounded, good and bad, and comes in its order",
+        .timeLimit(.minutes(1)), arguments: [true, false])
+    func flooded(isGood: Bool) async throws {
+        let (one, two) = try open(consumes: false)
+        try one.channel.send(1, handles: try socket())
+        // Of a power of two, so that the socket takes whole ones.
+        let text = isGood ? "\"" + String(repeating: "x", count: 1021) + "\"\n" : "{x\n{\n"
+        let bytes = Array(String(repeating: text, count: isGood ? 1 : 512).utf8)
+        var written = 0
+        for _ in 0..<3000 {
+            written += two.write(bytes)
+            try await one.settle()
+        }
+        #expect(written < 2 << 20)
+        #expect(one.journal.entries == [])
+        one.consume(true)
+        let count = isGood ? written / bytes.count : written * 2 / 5
+        let events = try await one.journal.wait(forCount: count)
+        #expect(events.allSatisfy { $0.isMessage == isGood })
+    }
+
+    @Test("at the end of the process an acknowledgement that nobody reads holds nothing back")
+    func exit() async throws {
+        let (one, two) = try open(consumes: false)
+        try one.channel.send(1, handles: try socket())
+        try one.channel.send(2)
+        #expect(try await two.nextPiece() == (line("1").bytes, 1))
+        let time = Journal<Duration>()
+        try Thread.start(name: "exit") {
+            time.append(ContinuousClock().measure { one.channel.flush(givingUpAfter: .seconds(15)) })
+        }
+        #expect(try await time.wait(forCount: 1)[0] < .seconds(10))
+        #expect(try two.readPiece() == ("2\n".bytes, 0))
     }
 }
 

@@ -37,6 +37,7 @@ struct NodeMessageTests {
         #expect(try kind(#"{"cmd":"NODE_SOCKET_GET_COUNT"}"#) == "other")
         #expect(try kind(#"{"cmd":"NODE_CLUSTER","act":"online"}"#) == "other")
         #expect(try kind(#"{"cmd":"NODE_X"}"#) == "other")
+        #expect(try kind("{\"cmd\":\"NODE_\u{301}\"}") == "other")
         for text in [
             #"{"cmd":"NODE_"}"#, #"{"cmd":"node_x"}"#, #"{"cmd":1}"#, #"{"cmd":null}"#, #"["cmd","NODE_X"]"#, "1",
             "null", "\"NODE_X\"",

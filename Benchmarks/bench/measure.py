@@ -1,6 +1,7 @@
 """Runs every workload with each peer in turn, round by round."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -35,12 +36,19 @@ def measure(names, chosen, rounds, share, children):
 
 
 def run(command, name, peer):
+    pin = pin_to_one_core if WORKLOADS[name].is_pinned else None
     try:
-        process = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=SECONDS_PER_RUN)
+        process = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, timeout=SECONDS_PER_RUN, preexec_fn=pin
+        )
     except subprocess.TimeoutExpired:
         sys.exit(f"\nbench.sh: {name} with {peer} has not ended within {SECONDS_PER_RUN} s")
     peers.require(process.returncode, f"{name} with {peer}")
     return json.loads(process.stdout)
+
+
+def pin_to_one_core():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def memory(command, size):

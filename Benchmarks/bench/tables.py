@@ -2,7 +2,7 @@
 
 import statistics
 
-from .workloads import ASYNC_TARGET, COMPARED, LOWEST_TARGET, TITLES, WORKLOADS, title
+from .workloads import ASYNC_TARGET, BESIDE, COMPARED, LOWEST_TARGET, TITLES, WORKLOADS, title
 
 
 def medians(results, peers):
@@ -29,8 +29,9 @@ def comparison(results, peers):
                 verdict = "; ".join(verdict for _, verdict in goals)
             cells = [spread(found[peer], 2) for peer in others]
             rows.append([title(name), row_unit(measure), *cells, "; ".join(goal for goal, _ in goals), verdict])
+    # There is no such setting that could be measured.
     if "round-trip" in results:
-        rows.append(["round-trip, lowest", "p50 µs", *("–" for _ in others), LOWEST_TARGET, "not there yet"])
+        rows.append(["round-trip, lowest", "p50 µs", *("–" for _ in others), LOWEST_TARGET, "not measured"])
     return rows
 
 
@@ -43,8 +44,8 @@ def targets(results, name, measure, found):
     if measure.least is not None:
         ours = scaled(results[name], "ours", measure)
         goals.append((f"at least {measure.least:g} %", verdict(ours, measure.least, True)))
-    if name == "round-trip-async" and measure.key == "p50":
-        handlers = results.get("round-trip", {}).get("ours", {}).get("p50")
+    if name in BESIDE and measure.key == "p50":
+        handlers = results.get(BESIDE[name], {}).get("ours", {}).get("p50")
         ours = results[name].get("ours", {}).get("p50")
         beside = [a / b for a, b in zip(ours, handlers)] if ours and handlers else None
         reached = f" ({statistics.median(beside):.2f})" if beside else ""

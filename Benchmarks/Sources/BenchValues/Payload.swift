@@ -1,6 +1,6 @@
 public import Fork
 
-/// An object with mixed members: 129 bytes of JSON with the comma behind it.
+/// An object with mixed members: 134 bytes of JSON with the comma behind it.
 public struct Record: Codable, Sendable {
     public struct Place: Codable, Sendable {
         public var x: Int

@@ -19,9 +19,10 @@ each round between two runs that follow each other closely, and summed up in the
 high, times and memory when they are low; a bar of the plot is longer to the right the better ours is. A target holds where
 the median of the ratio meets it.
 
-A round trip is mostly the time in which the kernel wakes the other side. Where it puts both sides on one core that takes a
-fraction of what it takes across cores, and it does not choose alike for every program: the rows "one core" pin both sides,
-and are the ones that compare the programs. The rows beside them show what the kernel made of the same programs when free.
+A round trip is mostly sleeping and waking. On more than one core ours looks for the answer for up to 50 µs before it
+sleeps, at the cost of a busy core on each side; C, Node and Python sleep at once, and the kernel wakes them, often on another
+core. The rows "one core" pin both sides, so that looking gains nothing and every program has to be woken on the same core.
+Neither row alone says which program does less: the first is what idle cores give, the second the work itself.
 
 What it is not: a statement about another machine, a loaded one, or a program that does something with its messages. The
 peers take turns, so what disturbs one round disturbs all of them; single numbers still move by tens of percent from one

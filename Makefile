@@ -63,9 +63,8 @@ fuzz: deps ## Fuzz the frame decoder and the JSON decoder, each for FUZZ_SECONDS
 docs: deps ## Build the documentation; a warning is an error
 	@Scripts/docs.sh
 
-bench: deps ## Run the benchmarks
-	@if [ -f Benchmarks/bench.sh ]; then bash Benchmarks/bench.sh; \
-	else echo "There are no benchmarks yet: Benchmarks/bench.sh is missing." >&2; exit 1; fi
+bench: deps ## Run the benchmarks, and write docs/benchmarks.md and its plot
+	@Benchmarks/bench.sh --write
 
 clean: ## Remove all that was built; what the fuzzers collected stays
 	rm -rf .build .build-examples .build-tsan .build-asan .build-fuzz .build-docs

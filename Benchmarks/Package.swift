@@ -8,8 +8,9 @@ let package = Package(
     name: "swift-fork-benchmarks",
     dependencies: [.package(name: "swift-fork", path: "..")],
     targets: [
-        .executableTarget(name: "BenchParent", dependencies: [fork]),
-        .executableTarget(name: "BenchChild", dependencies: [fork]),
+        .target(name: "BenchValues", dependencies: [fork]),
+        .executableTarget(name: "BenchParent", dependencies: [fork, "BenchValues"]),
+        .executableTarget(name: "BenchChild", dependencies: [fork, "BenchValues"]),
     ]
 )
 

@@ -1,20 +1,16 @@
 // The floor: the same bytes over the same kind of socket, with blocking calls and nothing else. Frames have a header of
 // eight bytes like ours; bodies are compared with what is expected, not parsed.
 //
-//     bench round-trip|to-parent|to-child|handles <count> [gathered]
+//     bench round-trip|to-parent|to-child|handles <count> <ignored> [gathered]
 //
 // A sender writes each message with a call of its own, or, `gathered`, as many as fit into 64 KiB with one.
 
-#include <errno.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { header_size = 8, counted_size = 4, buffer_size = 64 * 1024, message_kind = 0x10, warm_up_share = 10 };
 
@@ -27,11 +23,6 @@ struct channel {
     size_t begin, end, queued;
     uint8_t in[buffer_size], out[buffer_size];
 };
-
-static void fail(const char *reason) {
-    fprintf(stderr, "bench: %s: %s\n", reason, strerror(errno));
-    exit(1);
-}
 
 static void flush(struct channel *channel) {
     for (size_t written = 0; written < channel->queued;) {
@@ -195,17 +186,6 @@ static void run_child(struct channel *channel, const char *workload, const long 
     }
 }
 
-static int64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-static int compare(const void *left, const void *right) {
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 static void round_trips(struct channel *channel, long warm_up, long count) {
     int64_t *times = malloc((size_t)(count + 1) * sizeof *times);
     if (times == NULL) {
@@ -225,9 +205,8 @@ static void round_trips(struct channel *channel, long warm_up, long count) {
     for (long index = 0; index < count; index++) {
         times[index] = times[index + 1] - times[index];
     }
-    qsort(times, (size_t)count, sizeof *times, compare);
-    printf("{\"rate\":%f,\"p50\":%f,\"p99\":%f}\n", (double)count / seconds, (double)times[count * 50 / 100] / 1000,
-           (double)times[count * 99 / 100] / 1000);
+    printf("{\"rate\":%f,\"p50\":%f,\"p99\":%f}\n", (double)count / seconds, percentile(times, count, 50),
+           percentile(times, count, 99));
     free(times);
 }
 
@@ -257,7 +236,7 @@ static void one_way(struct channel *channel, const char *workload, const long co
 int main(int argument_count, char **arguments) {
     long count = argument_count > 2 ? atol(arguments[2]) : 0;
     if (count <= 0) {
-        fprintf(stderr, "usage: bench round-trip|to-parent|to-child|handles <count> [gathered]\n");
+        fprintf(stderr, "usage: bench round-trip|to-parent|to-child|handles <count> <ignored> [gathered]\n");
         return 2;
     }
     const char *workload = arguments[1];
@@ -267,7 +246,7 @@ int main(int argument_count, char **arguments) {
         fail("socketpair");
     }
     static struct channel channel;
-    channel.gathers = argument_count > 3 && strcmp(arguments[3], "gathered") == 0;
+    channel.gathers = argument_count > 4 && strcmp(arguments[4], "gathered") == 0;
     pid_t pid = fork();
     if (pid < 0) {
         fail("fork");

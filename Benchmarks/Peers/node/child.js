@@ -1,7 +1,26 @@
-// The child's side of every workload: `child.js <workload>`.
+// The child's side of every workload: `child.js <workload> [<size>]`.
 'use strict';
 
 const { sendItems } = require('./items.js');
+const payloads = require('./payloads.js');
+
+let sum = 0;
+let expected = 0;
+let isCompared = false;
+
+// Takes as many messages as the first one says, and answers with the sum of their checksums.
+const addUp = (kind, size) => (message) => {
+  if (expected === 0) {
+    expected = message;
+    return;
+  }
+  if (!isCompared && !payloads.isWhole(kind, size, message)) throw new Error('a message has changed');
+  isCompared = true;
+  sum += payloads.checksum(kind, message);
+  if (--expected > 0) return;
+  process.send(sum);
+  sum = 0;
+};
 
 const workloads = {
   'round-trip': (message) => {
@@ -21,5 +40,5 @@ const workloads = {
   },
 };
 
-let sum = 0;
-process.on('message', workloads[process.argv[2]]);
+const [workload, size] = process.argv.slice(2);
+process.on('message', workloads[workload] ?? addUp(workload, Number(size)));

@@ -3,8 +3,9 @@
 // Ids have six digits, so that all peers send the same number of bytes.
 const idOf = (index) => 100000 + (index % 900000);
 
-// Sends items, each with the handle if there is one, as fast as the channel takes them: when `send` returns false, waits until all have been written.
-exports.sendItems = async function (channel, count, handle) {
+// Sends messages, each with the handle if there is one, as fast as the channel takes them: when `send` returns false, waits
+// until all have been written.
+const sendAll = async function (channel, count, messageOf, handle) {
   let unwritten = 0;
   let allWritten = null;
   const written = (error) => {
@@ -13,14 +14,19 @@ exports.sendItems = async function (channel, count, handle) {
     if (unwritten === 0 && allWritten) allWritten();
   };
   for (let index = 1; index <= count; index++) {
-    const item = { id: idOf(index), name: 'item', ok: index < count };
     unwritten++;
-    if (!channel.send(item, handle, { keepOpen: true }, written) && unwritten > 0) {
+    if (!channel.send(messageOf(index), handle, { keepOpen: true }, written) && unwritten > 0) {
       await new Promise((resolve) => (allWritten = resolve));
       allWritten = null;
     }
   }
 };
+
+exports.idOf = idOf;
+exports.sendAll = sendAll;
+
+exports.sendItems = (channel, count, handle) =>
+  sendAll(channel, count, (index) => ({ id: idOf(index), name: 'item', ok: index < count }), handle);
 
 exports.sumOfIds = function (count) {
   let sum = 0;

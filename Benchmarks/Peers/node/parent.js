@@ -1,12 +1,14 @@
-// The parent's side of every workload: `parent.js <workload> <count> [<program of the child>]`. Prints what it measured as one
-// line of JSON.
+// The parent's side of every workload: `parent.js <workload> <count> <size> json|advanced [<program of the child>]`. Prints
+// what it measured as one line of JSON. The size is what one message has of records or of bytes, or how many children there are.
 'use strict';
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const net = require('node:net');
 const path = require('node:path');
-const { sendItems, sumOfIds } = require('./items.js');
+const children = require('./children.js');
+const { idOf, sendAll, sendItems, sumOfIds } = require('./items.js');
+const payloads = require('./payloads.js');
 
 const warmUpShare = 10;
 const now = () => performance.now() * 1e6;
@@ -95,6 +97,29 @@ async function handlesToChild(child, count) {
   return result;
 }
 
+// Announces how many messages come and sends them; the clock stops when the child's answer to the last one is here.
+async function payloadsToChild(child, count, kind, size) {
+  const value = payloads.make(kind, size);
+  const whole = payloads.checksum(kind, value);
+  const run = async (count) => {
+    const expected = kind === 'records' ? count * (whole - idOf(1)) + sumOfIds(count) : count * whole;
+    const answer = once(child, 'message');
+    const start = now();
+    child.send(count);
+    await sendAll(child, count, (index) => {
+      // The first record has the id of the message.
+      if (kind === 'records') value[0].id = idOf(index);
+      return value;
+    });
+    const [sum] = await answer;
+    const end = now();
+    if (sum !== expected) throw new Error('a message is missing, or has changed');
+    return { rate: (count / (end - start)) * 1e9 };
+  };
+  await run(Math.max(Math.floor(count / warmUpShare), 1));
+  return run(count);
+}
+
 const workloads = {
   'round-trip': roundTrips,
   'to-parent': itemsToParent,
@@ -102,16 +127,26 @@ const workloads = {
   'handles': handlesToChild,
 };
 
-async function main([workload, count, program]) {
+const workloadsOfMany = {
+  'start': (start, count) => children.starts(start, count),
+  'idle': (start, count, size) => children.idle(start, size),
+  'alive': (start, count, size) => children.sweeps(start, size, count),
+  'many-to-parent': (start, count, size) => children.manyToParent(start, size, count),
+};
+
+async function main([workload, count, size, serialization, program]) {
   // For another program than Node the path of the module is only its first argument.
-  const child = program
-    ? fork(workload, [], { execPath: program, execArgv: [] })
-    : fork(path.join(__dirname, 'child.js'), [workload]);
-  const result = await workloads[workload](child, Number(count));
+  const start = (workload) =>
+    program
+      ? fork(workload, [size], { execPath: program, execArgv: [], serialization })
+      : fork(path.join(__dirname, 'child.js'), [workload, size], { serialization });
+  if (workload in workloadsOfMany) return workloadsOfMany[workload](start, Number(count), Number(size));
+  const child = start(workload);
+  const result = await (workloads[workload] ?? payloadsToChild)(child, Number(count), workload, Number(size));
   child.disconnect();
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`the child has ended with ${code}`);
-  console.log(JSON.stringify(result));
+  return result;
 }
 
-main(process.argv.slice(2));
+main(process.argv.slice(2)).then((result) => console.log(JSON.stringify(result)));

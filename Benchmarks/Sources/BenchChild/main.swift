@@ -1,21 +1,44 @@
-// The child's side of every workload: `BenchChild <workload>`.
+// The child's side of every workload: `BenchChild <workload> [<size>]`.
 
+import BenchValues
 import Fork
 import Glibc
 import Synchronization
 
-struct Item: Codable {
-    var id: Int
-    var name = "item"
-    /// False in the last item.
-    var ok: Bool
-}
-
-/// Sends items as fast as the channel takes them. Ids have six digits, so that all peers send the same number of bytes.
+/// Sends items as fast as the channel takes them.
 @concurrent func sendItems(_ count: Int) async throws {
     for index in 1...count {
-        let item = Item(id: 100_000 + index % 900_000, ok: index < count)
+        let item = Item(index, of: count)
         if try !Process.send(item) { try await Process.flush() }
+    }
+}
+
+/// Answers each ping out of a sequence.
+@concurrent func answerPings() async throws {
+    for try await text in Process.messages(of: String.self) {
+        if text != "ping" { fail("got '\(text)'") }
+        try await Process.send("pong")
+    }
+}
+
+/// Takes as many messages as the first one says, and answers with the sum of their checksums. The first message of all is
+/// compared whole.
+func addUp(_ payload: Payload, size: Int) {
+    let state = Mutex((expected: 0, sum: 0, isCompared: false))
+    Process.onMessage { message in
+        let sum = try state.withLock { state -> Int? in
+            guard state.expected > 0 else {
+                state.expected = try message.decode(Int.self)
+                return nil
+            }
+            state.sum += try payload.checksum(of: message, size: size, isCompared: !state.isCompared)
+            state.isCompared = true
+            state.expected -= 1
+            guard state.expected == 0 else { return nil }
+            defer { state.sum = 0 }
+            return state.sum
+        }
+        if let sum { try Process.send(sum) }
     }
 }
 
@@ -32,6 +55,11 @@ case "round-trip":
     Process.onMessage(of: String.self) { text in
         if text != "ping" { fail("got '\(text)'") }
         try Process.send("pong")
+    }
+case "round-trip-async":
+    // Not on the main actor: its thread serves.
+    Task.detached {
+        do { try await answerPings() } catch { fail("\(error)") }
     }
 case "to-parent":
     Process.onMessage(of: Int.self) { count in
@@ -54,7 +82,11 @@ case "handles":
         sum.add(item.id, ordering: .relaxed)
         if !item.ok { try Process.send(sum.exchange(0, ordering: .relaxed)) }
     }
-default:
-    fail("unknown workload")
+case let name?:
+    let size = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) }
+    guard let payload = Payload(rawValue: name), let size else { fail("unknown workload '\(name)'") }
+    addUp(payload, size: size)
+case nil:
+    fail("there is no workload")
 }
 Process.serve()

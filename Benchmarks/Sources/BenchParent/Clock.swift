@@ -14,13 +14,17 @@ func rate(_ count: Int, from start: Int, to end: Int) -> JSON {
 
 /// What the times at which answers came say about the ways between them.
 func summary(ofAnswersAt times: [Int]) -> JSON {
-    let trips = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
-    func percentile(_ percent: Int) -> JSON { .double(Double(trips[trips.count * percent / 100]) / 1000) }
-    return [
-        "rate": .double(Double(trips.count) / Double(times.last! - times.first!) * 1e9),
-        "p50": percentile(50),
-        "p99": percentile(99),
-    ]
+    let trips = zip(times.dropFirst(), times).map { $0 - $1 }
+    var result = percentiles(of: trips)
+    result["rate"] = .double(Double(trips.count) / Double(times.last! - times.first!) * 1e9)
+    return result
+}
+
+/// In microseconds.
+func percentiles(of times: [Int]) -> JSON {
+    let times = times.sorted()
+    func percentile(_ percent: Int) -> JSON { .double(Double(times[times.count * percent / 100]) / 1000) }
+    return ["p50": percentile(50), "p99": percentile(99)]
 }
 
 func fail(_ reason: String) -> Never {

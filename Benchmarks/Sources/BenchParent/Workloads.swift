@@ -1,20 +1,9 @@
+import BenchValues
 import Fork
 import Synchronization
 
 /// How much is done before the clock starts, as a part of what is measured.
-private let warmUpShare = 10
-
-struct Item: Codable {
-    var id: Int
-    var name = "item"
-    /// False in the last item.
-    var ok: Bool
-
-    /// Ids have six digits, so that all peers send the same number of bytes.
-    static func id(of index: Int) -> Int { 100_000 + index % 900_000 }
-
-    static func sumOfIDs(_ count: Int) -> Int { (1...count).reduce(0) { $0 + id(of: $1) } }
-}
+let warmUpShare = 10
 
 // MARK: Round trips
 
@@ -28,6 +17,21 @@ func roundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
             if let all = times.add(now()) { done.resume(returning: all) } else { try child.send("ping") }
         }
         do { try child.send("ping") } catch { fail("\(error)") }
+    }
+    return summary(ofAnswersAt: Array(times.dropFirst(warmUp)))
+}
+
+/// The same with a sequence: sends a ping, and waits for the pong.
+func asyncRoundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
+    let warmUp = count / warmUpShare
+    var times: [Int] = []
+    times.reserveCapacity(warmUp + count + 1)
+    try await child.send("ping")
+    for try await text in child.messages(of: String.self) {
+        if text != "pong" { fail("got '\(text)'") }
+        times.append(now())
+        if times.count == warmUp + count + 1 { break }
+        try await child.send("ping")
     }
     return summary(ofAnswersAt: Array(times.dropFirst(warmUp)))
 }
@@ -83,7 +87,7 @@ func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
     for count in [max(count / warmUpShare, 1), count] {
         let start = now()
         for index in 1...count {
-            let item = Item(id: Item.id(of: index), ok: index < count)
+            let item = Item(index, of: count)
             if try !child.send(item) { try await child.flush() }
         }
         guard try await answers.next() == Item.sumOfIDs(count) else { fail("an item is missing") }
@@ -101,7 +105,7 @@ func handlesToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
     for count in [max(count / warmUpShare, 1), count] {
         let start = now()
         for index in 1...count {
-            let item = Item(id: Item.id(of: index), ok: index < count)
+            let item = Item(index, of: count)
             // What is queued holds its descriptors, and there are only so many.
             if try !child.send(item, handles: Handles(duplicating: .standardError)) || index.isMultiple(of: 100) {
                 try await child.flush()

@@ -1,31 +1,61 @@
-// The parent's side of every workload: `BenchParent <workload> <count> [<JavaScript child>]`. Prints what it measured as one
-// line of JSON.
+// The parent's side of every workload: `BenchParent <workload> <count> <size> [<JavaScript child>]`. Prints what it measured
+// as one line of JSON. The size is what one message has of records or of bytes, or how many children there are.
 
+import BenchValues
 import Fork
 import Glibc
 
-guard (3...4).contains(CommandLine.arguments.count), let count = Int(CommandLine.arguments[2]), count > 0 else {
-    fail("usage: BenchParent <workload> <count> [<JavaScript child>]")
+guard (4...5).contains(CommandLine.arguments.count), let count = Int(CommandLine.arguments[2]), count > 0,
+    let size = Int(CommandLine.arguments[3])
+else {
+    fail("usage: BenchParent <workload> <count> <size> [<JavaScript child>]")
 }
 let workload = CommandLine.arguments[1]
 do {
-    let script = CommandLine.arguments.dropFirst(3).first
-    let child = try ChildProcess.fork(
-        path: script ?? Process.executableDirectory + "/BenchChild", arguments: [workload],
-        options: script == nil ? .init() : .node(getenv("NODE").map { String(cString: $0) } ?? "node"))
-    child.onError { fail("\($0)") }
     let result =
         switch workload {
-        case "round-trip": try await roundTrips(with: child, count: count)
-        case "to-parent": try await itemsToParent(from: child, count: count)
-        case "to-child": try await itemsToChild(child, count: count)
-        case "handles": try await handlesToChild(child, count: count)
-        default: fail("unknown workload '\(workload)'")
+        case "start": try await starts(count: count)
+        case "idle": try await idleChildren(size)
+        case "alive": try await sweeps(over: size, count: count)
+        case "many-to-parent": try await manyToParent(size, count: count)
+        default: try await withOneChild()
         }
-    child.disconnect()
-    let status = await child.exit
-    if status != .exited(code: 0) { fail("the child has \(status)") }
     print(result)
 } catch {
     fail("\(error)")
+}
+
+func withOneChild() async throws -> JSON {
+    let child = try fork(workload, size: size, script: CommandLine.arguments.dropFirst(4).first)
+    let result =
+        switch workload {
+        case "round-trip": try await roundTrips(with: child, count: count)
+        case "round-trip-async": try await asyncRoundTrips(with: child, count: count)
+        case "to-parent": try await itemsToParent(from: child, count: count)
+        case "to-child": try await itemsToChild(child, count: count)
+        case "handles": try await handlesToChild(child, count: count)
+        default:
+            if let payload = Payload(rawValue: workload) {
+                try await payloadsToChild(child, payload, count: count, size: size)
+            } else {
+                fail("unknown workload '\(workload)'")
+            }
+        }
+    try await end(child)
+    return result
+}
+
+/// Starts the child's side of a workload.
+func fork(_ workload: String, size: Int = 0, script: String? = nil) throws -> ChildProcess {
+    let child = try ChildProcess.fork(
+        path: script ?? Process.executableDirectory + "/BenchChild", arguments: [workload, String(size)],
+        options: script == nil ? .init() : .node(getenv("NODE").map { String(cString: $0) } ?? "node"))
+    child.onError { fail("\($0)") }
+    return child
+}
+
+func end(_ child: ChildProcess) async throws {
+    child.disconnect()
+    let status = await child.exit
+    if status != .exited(code: 0) { fail("the child has \(status)") }
 }

@@ -1,0 +1,96 @@
+"""Numbers into rows: medians with their spread, ratios, and whether the targets hold."""
+
+import statistics
+
+from .workloads import ASYNC_TARGET, BESIDE, COMPARED, LOWEST_TARGET, TITLES, WORKLOADS, title
+
+
+def medians(results, peers):
+    rows = [["workload", "", *(TITLES[peer] for peer in peers)]]
+    for name, by_peer in results.items():
+        for measure in WORKLOADS[name].measures:
+            cells = [spread(scaled(by_peer, peer, measure), measure.digits) for peer in peers]
+            rows.append([title(name), row_unit(measure), *cells])
+    return rows
+
+
+def comparison(results, peers):
+    """Ours divided by each peer, and the targets."""
+    others = [peer for peer in COMPARED if peer in peers]
+    rows = [["workload", "", *(f"ours / {TITLES[peer]}" for peer in others), "target", ""]]
+    for name, by_peer in results.items():
+        for measure in WORKLOADS[name].measures:
+            found = {peer: ratios(by_peer, peer, measure) for peer in others}
+            goals = targets(results, name, measure, found)
+            if not any(found.values()) and not goals:
+                continue
+            verdict = "; ".join(dict.fromkeys(verdict for _, verdict in goals))
+            if len(goals) > 1 and ";" in verdict:
+                verdict = "; ".join(verdict for _, verdict in goals)
+            cells = [spread(found[peer], 2) for peer in others]
+            rows.append([title(name), row_unit(measure), *cells, "; ".join(goal for goal, _ in goals), verdict])
+    # There is no such setting that could be measured.
+    if "round-trip" in results:
+        rows.append(["round-trip, lowest", "p50 µs", *("–" for _ in others), LOWEST_TARGET, "not measured"])
+    return rows
+
+
+def targets(results, name, measure, found):
+    """Pairs of a target and whether it holds."""
+    goals = []
+    for peer, limit in measure.targets.items():
+        word = "at least" if measure.is_better_high else "at most"
+        goals.append((f"{word} {limit:g} × {TITLES[peer]}", verdict(found.get(peer), limit, measure.is_better_high)))
+    if measure.least is not None:
+        ours = scaled(results[name], "ours", measure)
+        goals.append((f"at least {measure.least:g} %", verdict(ours, measure.least, True)))
+    if name in BESIDE and measure.key == "p50":
+        handlers = results.get(BESIDE[name], {}).get("ours", {}).get("p50")
+        ours = results[name].get("ours", {}).get("p50")
+        beside = [a / b for a, b in zip(ours, handlers)] if ours and handlers else None
+        reached = f" ({statistics.median(beside):.2f})" if beside else ""
+        goals.append((f"at most {ASYNC_TARGET:g} × handlers{reached}", verdict(beside, ASYNC_TARGET, False)))
+    return goals
+
+
+def verdict(values, limit, is_better_high):
+    if not values:
+        return "not measured"
+    middle = statistics.median(values)
+    return "holds" if (middle >= limit if is_better_high else middle <= limit) else "falls short"
+
+
+def ratios(by_peer, peer, measure):
+    """Ours by the peer's, round by round; nothing where the peer's is nothing."""
+    ours, theirs = (by_peer.get(side, {}).get(measure.key) for side in ("ours", peer))
+    if not ours or not theirs or min(theirs) <= 0:
+        return None
+    return [a / b for a, b in zip(ours, theirs)]
+
+
+def scaled(by_peer, peer, measure):
+    return [value / measure.divisor for value in by_peer.get(peer, {}).get(measure.key, [])]
+
+
+def row_unit(measure):
+    labels = {"child_pss": "PSS of a child, ", "child_rss": "RSS of a child, ", "parent_growth": "growth of the parent, "}
+    name = labels.get(measure.key, {"rate": "", "share": ""}.get(measure.key, measure.key + " "))
+    return name + measure.unit
+
+
+def spread(values, digits):
+    """The median, and the smallest and largest."""
+    if not values:
+        return "–"
+    # Two digits of what is small, whatever the column has.
+    low, middle, high = (
+        f"{value:,.{digits if value >= 0.1 or digits < 2 else 3}f}"
+        for value in (min(values), statistics.median(values), max(values))
+    )
+    return middle if len(values) == 1 else f"{middle} ({low} – {high})"
+
+
+def markdown(rows):
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])

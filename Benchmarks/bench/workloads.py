@@ -1,0 +1,125 @@
+"""What is measured, with how many messages, and what the project has set itself."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row: its name in the programs' results, its unit, and by what a result is divided to get there."""
+
+    key: str
+    unit: str
+    digits: int = 0
+    divisor: float = 1
+    is_better_high: bool = True
+    # By peer: what ours divided by the peer's has to be, at least where high is better, at most where low is.
+    targets: dict = field(default_factory=dict)
+    least: float | None = None
+
+
+@dataclass(frozen=True)
+class Workload:
+    # The name that the programs know, how many messages a run of each peer sends, and the size that they are given.
+    kind: str
+    counts: dict
+    measures: list
+    size: int = 0
+    title: str = ""
+    rounds: int | None = None
+    # All processes of the run on one core.
+    is_pinned: bool = False
+
+
+
+def rate(**targets):
+    return Measure("rate", "/s", targets={peer.replace("_", "-"): value for peer, value in targets.items()})
+
+
+def counts(ours, c=None, node=None, advanced=None, python=None, **others):
+    """Counts of the peers that take part; Deno does what Node does."""
+    values = {"ours": ours, "c": c, "node": node, "node-advanced": advanced, "python": python, "deno": node}
+    values.update({peer.replace("_", "-"): count for peer, count in others.items()})
+    return {peer: count for peer, count in values.items() if count}
+
+
+def trip(**targets):
+    return [
+        Measure("p50", "µs", 1, is_better_high=False, targets=targets),
+        Measure("p99", "µs", 1, is_better_high=False),
+    ]
+
+
+def records(title, size, ours, c, node, advanced, python):
+    return {
+        f"records-{title}": Workload(
+            "records", counts(ours, c, node, advanced, python), [rate(node=1)], size, f"records of {title}, typed"
+        ),
+        f"json-records-{title}": Workload("json-records", counts(ours), [rate()], size, f"records of {title}, JSON"),
+    }
+
+
+def in_bytes(kind, title, size, targets, **by_peer):
+    measure = Measure("rate", "MB/s", divisor=1e6 / size, targets=targets)
+    return {f"{kind}-{title}": Workload(kind, counts(**by_peer), [measure], size, f"{kind} of {title}")}
+
+
+SMALL = counts(100_000, 100_000, 40_000, 40_000, 40_000, c_gathered=2_000_000, ours_node=40_000, node_ours=40_000)
+
+WORKLOADS = {
+    "round-trip": Workload(
+        "round-trip", counts(6_000, 8_000, 6_000, 6_000, 6_000, ours_node=6_000, node_ours=6_000), trip(c=1.2, node=0.5)
+    ),
+    "round-trip-async": Workload("round-trip-async", counts(6_000), trip(), title="round-trip, async"),
+    "round-trip-one-core": Workload(
+        "round-trip", counts(6_000, 8_000, 6_000, 6_000, 6_000), trip(c=1.2, node=0.5), title="round-trip, one core",
+        is_pinned=True,
+    ),
+    "round-trip-async-one-core": Workload(
+        "round-trip-async", counts(6_000), trip(), title="round-trip, async, one core", is_pinned=True
+    ),
+    "to-parent": Workload("to-parent", SMALL, [rate(node=2.5, python=2)]),
+    "to-child": Workload("to-child", SMALL, [rate(node=2.5, python=2)]),
+    **records("130 B", 1, 60_000, 200_000, 30_000, 20_000, 40_000),
+    **records("1 KB", 8, 10_000, 100_000, 10_000, 7_000, 15_000),
+    **records("10 KB", 80, 1_500, 50_000, 1_500, 1_000, 2_500),
+    **records("140 KB", 1_080, 100, 5_000, 100, 70, 200),
+    **in_bytes("string", "64 KB", 1 << 16, {"node": 3}, ours=1_500, c=10_000, node=600, advanced=1_500, python=3_000),
+    **in_bytes("string", "1 MB", 1 << 20, {"node": 3}, ours=100, c=500, node=30, advanced=80, python=120),
+    **in_bytes("bytes", "1 MB", 10**6, {"c": 0.8}, ours=500, c=1_000, advanced=150, python=200),
+    **in_bytes("bytes", "64 MB", 64 * 10**6, {}, ours=6, c=8, advanced=3, python=3),
+    "handles": Workload("handles", counts(20_000, 40_000, 2_500, python=10_000), [rate(node=3)]),
+    "start": Workload(
+        "start", counts(40, 100, 6, python=8),
+        [Measure("p50", "ms", 2, 1000, is_better_high=False, targets={"node": 0.2, "c": 3})], title="fork to first reply",
+    ),
+    "idle": Workload(
+        "idle", counts(1, 1, 1, python=1),
+        [
+            Measure("child_pss", "KB", is_better_high=False, targets={"node": 0.1}),
+            Measure("child_rss", "KB", is_better_high=False),
+            Measure("parent_growth", "KB", is_better_high=False, targets={"node": 0.1}),
+        ],
+        size=20, title="memory per idle child", rounds=3,
+    ),
+    "alive": Workload(
+        "alive", counts(30, 30, 30, python=30), [Measure("p50", "ms", 2, 1000, is_better_high=False)],
+        size=500, title="children alive, all asked", rounds=1,
+    ),
+    "many-to-parent": Workload(
+        "many-to-parent", counts(40_000, 60_000, 12_000, 10_000, 8_000),
+        [rate(node=2), Measure("share", "% for the slowest", least=25)], size=8, title="eight children at once",
+    ),
+}
+# p50 of the rows that are beside another row of ours, not beside a peer.
+BESIDE = {"round-trip-async": "round-trip", "round-trip-async-one-core": "round-trip-one-core"}
+ASYNC_TARGET = 1.5
+LOWEST_TARGET = "at most 0.25 × raw C"
+TITLES = {
+    "ours": "ours", "c": "raw C", "c-gathered": "raw C, gathered", "node": "Node", "node-advanced": "Node, advanced",
+    "python": "Python", "deno": "Deno", "ours-node": "our parent, Node child", "node-ours": "Node parent, our child",
+}
+COMPARED = ["c", "node", "node-advanced", "python", "deno"]
+
+
+def title(name):
+    return WORKLOADS[name].title or name

@@ -56,7 +56,8 @@ def node():
 
 @functools.cache
 def build_ours():
-    build = ["swift", "build", "--configuration", "release", "--package-path", HERE]
+    # A stale plan would miss files that are new in the package below.
+    build = ["swift", "build", "--disable-build-manifest-caching", "--configuration", "release", "--package-path", HERE]
     static = build + ["--static-swift-stdlib"]
     if subprocess.run(static, stdout=sys.stderr).returncode != 0:
         print("The static build has failed; linking the Swift runtime dynamically.", file=sys.stderr)

@@ -4,6 +4,15 @@ internal import SystemPackage
 extension Channel {
     /// Returns when all that was accepted so far has been written to the socket; throws where it never will be.
     package func flush() async throws {
+        // The turn would write only at its end.
+        if loop.isCurrent { write() }
+        if !Task.isCancelled {
+            switch outbound.withLock({ $0.queue.progress }) {
+            case .finished: return
+            case .failed(let closing): throw ChannelError.closed(closing)
+            case .wait: break
+            }
+        }
         let id = outbound.withLock { outbound in
             outbound.lastWaiter += 1
             return outbound.lastWaiter

@@ -44,8 +44,8 @@ extension Channel {
     // MARK: Reading
 
     func becameReadable(_ readiness: Readiness) {
-        if readiness.contains(.peerClosed) { inbound.isPeerClosed = true }
-        if readiness.contains(.readable) || readiness.contains(.peerClosed) { inbound.isReadable = true }
+        if readiness.isPeerClosed { inbound.isPeerClosed = true }
+        if readiness.isReadable || readiness.isPeerClosed { inbound.isReadable = true }
         pump()
     }
 
@@ -65,7 +65,8 @@ extension Channel {
         while wantsMore {
             if inbound.canDeliver, let kept = inbound.popKept() {
                 handOver(kept)
-            } else if let violation = inbound.violation.take() {
+            } else if let violation = inbound.violation {
+                inbound.violation = nil
                 violated(violation)
             } else if inbound.hasLeftover {
                 decodeLeftover()
@@ -176,15 +177,20 @@ extension Channel {
             while wantsMore, let frame = try inbound.decoder.next(from: &input) {
                 try deliver(frame)
             }
-            let decoder = inbound.decoder
-            if let stray = inbound.handles.stray(before: decoder.position, open: decoder.openPosition) {
-                throw WireError.handlesDoNotMatch(announced: 0, received: stray)
-            }
+            if inbound.handles.batchCount > 0 { try checkHandles() }
         } catch {
             if inbound.canDeliver, inbound.kept.isEmpty { violated(error) } else { inbound.violation = error }
             return UnsafeRawBufferPointer(rebasing: input[input.count...])
         }
         return input
+    }
+
+    /// Handles belong to a message; those that came with anything else do not match.
+    private func checkHandles() throws(WireError) {
+        let open = inbound.decoder.openPosition
+        if let stray = inbound.handles.stray(before: inbound.decoder.position, open: open) {
+            throw .handlesDoNotMatch(announced: 0, received: stray)
+        }
     }
 
     private func deliver(_ frame: InboundFrame) throws(WireError) {

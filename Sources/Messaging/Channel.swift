@@ -87,7 +87,7 @@ package final class Channel: Sendable {
         let handler: @Sendable (Readiness) -> Void = { [self, delegate] readiness in
             // Held, because the channel itself refers to it only weakly.
             defer { withExtendedLifetime(delegate) {} }
-            if readiness.contains(.writable) { becameWritable() }
+            if readiness.isWritable { becameWritable() }
             becameReadable(readiness)
         }
         let isBlocked = try outbound.withLock { outbound throws(Errno) in

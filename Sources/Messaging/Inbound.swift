@@ -5,9 +5,11 @@ internal import Wire
 
 /// What a channel has read and not yet delivered.
 final class Inbound: @unchecked Sendable {
-    // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop.
+    // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop. What every message
+    // changes is not checked for exclusive access, which would cost more than the change: `pump` does not nest, and no
+    // mutating function of these values calls out.
     private let dialect: Dialect
-    var decoder: StreamDecoder
+    @exclusivity(unchecked) var decoder: StreamDecoder
     weak var delegate: (any ChannelDelegate)?
     /// The same while somebody consumes messages and some may still come: whoever has attached a handler need not keep
     /// what it is attached to.
@@ -34,21 +36,21 @@ final class Inbound: @unchecked Sendable {
     /// `pump` goes on in the next turn, and only then: with each edge the shares of all later turns would grow by one.
     var isPumpPlanned = false
     /// What came with bytes that have not been decoded yet, or with a message that is not complete.
-    var handles = ArrivedHandles<SharedDescriptors>()
+    @exclusivity(unchecked) var handles = ArrivedHandles<SharedDescriptors>()
     /// Whether this side has said that it takes them; otherwise they are closed as they come.
     let acceptsHandles: Bool
     /// More than this are not kept for a consumer who is still to come: the process needs descriptors for other things.
     private static let keptHandles = 512
     /// What nobody took, because the last consumer had just gone, or that stood before an answer that was waited for; the
     /// first for the next one.
-    private(set) var kept = Deque<Kept>()
+    @exclusivity(unchecked) private(set) var kept = Deque<Kept>()
     private var keptCost = 0
     /// How the peer broke the framing behind those messages, to be told after them.
     var violation: WireError?
     /// Past this an answer has to wait for a consumer, too.
     private static let keptLimit = 256 * 1024
     /// How much has been read.
-    private var readCount: UInt64 = 0
+    @exclusivity(unchecked) private var readCount: UInt64 = 0
     /// How much of that since the process at the other end ended.
     var countSinceEnd = 0
 

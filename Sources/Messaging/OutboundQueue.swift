@@ -284,11 +284,16 @@ struct OutboundQueue {
 
     /// Waits, under an id, until all that has been accepted is written.
     mutating func wait(_ id: UInt64) -> WaitAction {
+        let progress = progress
+        if progress == .wait { waiters.append((id, acceptedPosition)) }
+        return progress
+    }
+
+    /// Whether one would have to wait.
+    var progress: WaitAction {
         if let loss { return .failed(loss) }
         // More has been written than was accepted where there was an abort.
-        if writtenPosition >= acceptedPosition { return .finished }
-        waiters.append((id, acceptedPosition))
-        return .wait
+        return writtenPosition >= acceptedPosition ? .finished : .wait
     }
 
     /// Forgets a waiter; false where it has been given out already.

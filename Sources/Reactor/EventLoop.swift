@@ -125,8 +125,7 @@ extension EventLoop: SerialExecutor, TaskExecutor {
         let core = Unmanaged.passRetained(core)
         defer { core.release() }
         // A job that nobody runs would hang its task for good, and there is no way to refuse one.
-        try? core.takeUnretainedValue().ensureDriven()
-        core.takeUnretainedValue().enqueue(.task(UnownedJob(job), self))
+        core.takeUnretainedValue().enqueueDriven(.task(UnownedJob(job), self))
     }
 
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor {

@@ -11,6 +11,8 @@
         private let epoll: Descriptor
         private let wakeUp: Descriptor
         private static let wakeUpToken = UInt64.max
+        /// As many as lie on the stack without an allocation; what else there is comes with the next wait.
+        private static let eventsPerWait = 80
 
         init() throws(Errno) {
             epoll = try Descriptor(owning: Self.check(epoll_create1(CInt(EPOLL_CLOEXEC)))).aboveStandardStreams()
@@ -42,7 +44,7 @@
         func wait(
             milliseconds: CInt, woken: (_ count: Int) -> Void, _ body: (_ token: UInt64, Readiness) -> Void
         ) {
-            withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 128) { events in
+            withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
                 // EINTR is one of the ways to return early; the caller's next turn waits again.
                 let count = epoll_wait(epoll.rawValue, events.baseAddress, CInt(events.count), milliseconds)
                 woken(Int(count))

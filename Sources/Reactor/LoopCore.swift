@@ -22,6 +22,10 @@ final class LoopCore: @unchecked Sendable {
         case closure(@Sendable () -> Void)
         /// The executor is kept until its job has run.
         case task(UnownedJob, EventLoop)
+
+        var isTask: Bool {
+            if case .task = self { true } else { false }
+        }
     }
 
     private struct Shared: ~Copyable {
@@ -33,10 +37,11 @@ final class LoopCore: @unchecked Sendable {
         var turns: UInt64 = 0
     }
 
+    /// Changed in every turn, and by one statement each time: the check for exclusive access would cost more than that.
     private final class Confined {
-        var runningJobs = Deque<Job>()
-        var polling = PollingState(coreCount: System.coreCount)
-        var participants: [any TurnParticipant] = []
+        @exclusivity(unchecked) var runningJobs = Deque<Job>()
+        @exclusivity(unchecked) var polling = PollingState(coreCount: System.coreCount)
+        @exclusivity(unchecked) var participants: [any TurnParticipant] = []
         /// What all channels of the loop read into. Untouched pages cost nothing.
         let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
@@ -61,6 +66,15 @@ final class LoopCore: @unchecked Sendable {
 
     func enqueue(_ job: Job) {
         change { $0.jobs.append(job) }
+    }
+
+    /// The same, and starts a thread that drives the loop where nobody does.
+    func enqueueDriven(_ job: Job) {
+        let startsThread = change { shared in
+            shared.jobs.append(job)
+            return shared.driver.startIfUndriven()
+        }
+        if startsThread { try? startThread() }
     }
 
     func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> UInt64 {
@@ -140,7 +154,10 @@ final class LoopCore: @unchecked Sendable {
         // Done only once what was handed over before has been run.
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        if change({ $0.driver.callerLeaves() }) { try? startThread() }
+        let startsThread = change { shared in
+            shared.driver.callerLeaves(hasTask: shared.jobs.contains { $0.isTask })
+        }
+        if startsThread { try? startThread() }
         return true
     }
 

@@ -32,6 +32,13 @@ struct LoopDriver {
         }
     }
 
+    /// The same where nobody drives at all. A caller who drives runs what is handed over before it leaves.
+    mutating func startIfUndriven() -> Bool {
+        guard case .nobody = state else { return false }
+        state = .background
+        return true
+    }
+
     mutating func takeOver() -> TakeOverAction {
         switch state {
         case .nobody:
@@ -72,14 +79,15 @@ struct LoopDriver {
         return gate
     }
 
-    /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop.
-    mutating func callerLeaves() -> Bool {
-        guard case .caller(isBackgroundWanted: true) = state else {
-            state = .nobody
-            return false
+    /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop, or has
+    /// handed over a task at the last moment.
+    mutating func callerLeaves(hasTask: Bool = false) -> Bool {
+        if case .caller(isBackgroundWanted: true) = state {
+            state = .background
+        } else {
+            state = hasTask ? .background : .nobody
         }
-        state = .background
-        return true
+        return backgroundStays
     }
 
     mutating func stop() {

@@ -19,6 +19,11 @@ package struct Readiness: OptionSet, Sendable {
         self.rawValue = rawValue
     }
 
+    // Concrete, so that a question is one instruction: that of `OptionSet` is generic code of another module.
+    package var isReadable: Bool { rawValue & 1 != 0 }
+    package var isWritable: Bool { rawValue & 2 != 0 }
+    package var isPeerClosed: Bool { rawValue & 4 != 0 }
+
     package static let readable = Readiness(rawValue: 1)
     package static let writable = Readiness(rawValue: 2)
     /// The peer writes no more; what it wrote before may still be unread.

@@ -2,7 +2,7 @@
     internal import CLinux
 
     /// What ThreadSanitizer has to be told because it can't see it.
-    package enum ThreadSanitizer {
+    public enum ThreadSanitizer {
         /// Something that it knows a lock by; nil in builds without it.
         static func token() -> UnsafeMutableRawPointer? {
             clinux_tsan_token()
@@ -12,11 +12,11 @@
             clinux_tsan_free(token)
         }
 
-        package static func acquired(_ token: UnsafeMutableRawPointer) {
+        public static func acquired(_ token: UnsafeMutableRawPointer) {
             clinux_tsan_acquire(token)
         }
 
-        package static func releases(_ token: UnsafeMutableRawPointer) {
+        public static func releases(_ token: UnsafeMutableRawPointer) {
             clinux_tsan_release(token)
         }
     }

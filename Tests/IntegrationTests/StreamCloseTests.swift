@@ -45,21 +45,25 @@ struct StreamCloseTests {
         expectEnd(recorder)
     }
 
-    /// How long after the exit event of a child its close event comes.
-    private func delayOfClose(_ child: ChildProcess) async throws -> Duration {
+    /// How long after the exit event of a child its close event comes. The child ends after `end`, or when it likes: its
+    /// exit event may then have come before it could be looked at.
+    private func delayOfClose(
+        _ child: ChildProcess, end: () async throws -> Void = {}
+    ) async throws -> Duration {
         let exit = Locked<ContinuousClock.Instant?>(nil)
         let close = Locked<ContinuousClock.Instant?>(nil)
         child.onExit { _ in exit.withLock { $0 = .now } }
         child.onClose { close.withLock { $0 = .now } }
+        try await end()
         try await closed(child)
         return try #require(exit.withLock { $0 }).duration(to: #require(close.withLock { $0 }))
     }
 
     @Test("an output that nobody reads holds close back for a moment, and its bytes stay for whoever comes later")
     func unreadOutput() async throws {
-        let (child, output) = try Script.piped("echo unread")
+        let (child, input, output) = try Script.fed("read line; echo unread")
         let recorder = Recorder(child)
-        #expect(try await delayOfClose(child) > .milliseconds(900))
+        #expect(try await delayOfClose(child) { try await input.write("end\n") } > .milliseconds(900))
         expectEnd(recorder)
         #expect(try await within { try await output.collect(upTo: 10) } == Array("unread\n".utf8))
         try await Task.sleep(for: .milliseconds(10))

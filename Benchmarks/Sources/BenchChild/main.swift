@@ -14,7 +14,7 @@ import Synchronization
 }
 
 /// Answers each ping out of a sequence.
-@concurrent func answerPings() async throws {
+@Sendable func answerPings() async throws {
     for try await text in Process.messages(of: String.self) {
         if text != "ping" { fail("got '\(text)'") }
         try await Process.send("pong")
@@ -57,6 +57,8 @@ case "round-trip":
         try Process.send("pong")
     }
 case "round-trip-async":
+    do { try Process.serve(answerPings) } catch { fail("\(error)") }
+case "round-trip-async-hopping":
     // Not on the main actor: its thread serves.
     Task.detached {
         do { try await answerPings() } catch { fail("\(error)") }

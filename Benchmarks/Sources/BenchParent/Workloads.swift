@@ -22,7 +22,7 @@ func roundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
 }
 
 /// The same with a sequence: sends a ping, and waits for the pong.
-func asyncRoundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
+@concurrent func asyncRoundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
     let warmUp = count / warmUpShare
     var times: [Int] = []
     times.reserveCapacity(warmUp + count + 1)

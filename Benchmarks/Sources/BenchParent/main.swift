@@ -30,7 +30,9 @@ func withOneChild() async throws -> JSON {
     let result =
         switch workload {
         case "round-trip": try await roundTrips(with: child, count: count)
-        case "round-trip-async": try await asyncRoundTrips(with: child, count: count)
+        case "round-trip-async":
+            try await withTaskExecutorPreference(child.eventLoop) { try await asyncRoundTrips(with: child, count: count) }
+        case "round-trip-async-hopping": try await asyncRoundTrips(with: child, count: count)
         case "to-parent": try await itemsToParent(from: child, count: count)
         case "to-child": try await itemsToChild(child, count: count)
         case "handles": try await handlesToChild(child, count: count)

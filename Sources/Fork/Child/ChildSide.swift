@@ -8,8 +8,17 @@ internal import Wire
 
 /// The child's end of the channel that its parent made. There is one in a process at most.
 final class ChildSide: Sendable {
-    /// Made at the first use of `Process`.
-    static let current: Result<ChildSide, ForkError> = Result { () throws(ForkError) in try connect() }
+    /// Made at the first use of `Process`; nil in a program that nobody forked.
+    static var current: ChildSide? { try? connected.get() }
+
+    static func require() throws(ForkError) -> ChildSide {
+        switch connected {
+        case .success(let side): return side
+        case .failure(let error): throw error
+        }
+    }
+
+    private static let connected: Result<ChildSide, ForkError> = Result { () throws(ForkError) in try connect() }
 
     /// See `Process.exitFlushTimeout`.
     static let exitFlushTimeout = Locked(Duration.seconds(60))
@@ -79,7 +88,7 @@ final class ChildSide: Sendable {
 
     private static func flushAtExit() {
         // A copy of this process that somebody made with the system's fork must not send the same once more.
-        guard let side = try? current.get(), side.pid == getpid() else { return }
+        guard let side = current, side.pid == getpid() else { return }
         let patience = exitFlushTimeout.withLock { $0 }
         side.channel.flush(givingUpAfter: patience)
     }

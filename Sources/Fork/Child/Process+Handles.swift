@@ -13,24 +13,24 @@ extension Process {
     ///   not pass is found only when it is written: an error event with the code `handlesLost`.
     @discardableResult
     public static func send(_ value: some Encodable, handles: consuming Handles) throws -> Bool {
-        try ChildSide.current.get().channel.forward(value, handles)
+        try ChildSide.require().channel.forward(value, handles)
     }
 
     /// Sends a value as JSON, and open descriptors with it, and waits until they have left this process.
     public static func send(_ value: some Encodable, handles: consuming Handles) async throws {
-        _ = try ChildSide.current.get().channel.forward(value, handles)
+        _ = try ChildSide.require().channel.forward(value, handles)
         try await flush()
     }
 
     /// Sends bytes as they are, and open descriptors with them; otherwise like `send` of a value.
     @discardableResult
     public static func send(bytes: [UInt8], handles: consuming Handles) throws -> Bool {
-        try ChildSide.current.get().channel.forward(bytes: bytes, handles)
+        try ChildSide.require().channel.forward(bytes: bytes, handles)
     }
 
     /// Sends bytes as they are, and open descriptors with them, and waits until they have left this process.
     public static func send(bytes: [UInt8], handles: consuming Handles) async throws {
-        _ = try ChildSide.current.get().channel.forward(bytes: bytes, handles)
+        _ = try ChildSide.require().channel.forward(bytes: bytes, handles)
         try await flush()
     }
 }

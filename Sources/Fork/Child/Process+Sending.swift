@@ -10,13 +10,13 @@ extension Process {
     ///   `queueFull` (at 128 MiB), or `disconnected` where the parent has gone or either side has disconnected.
     @discardableResult
     public static func send(_ value: some Encodable) throws -> Bool {
-        let side = try ChildSide.current.get()
+        let side = try ChildSide.require()
         return try ForkError.wrapping { try side.channel.send(value) }
     }
 
     /// Sends a value as JSON and waits until it has left this process.
     public static func send(_ value: some Encodable) async throws {
-        let side = try ChildSide.current.get()
+        let side = try ChildSide.require()
         try await ForkError.wrappingAsync {
             try side.channel.send(value)
             try await side.channel.flush()
@@ -26,13 +26,13 @@ extension Process {
     /// Sends bytes as they are: no JSON, and no copy of a long array. Otherwise like `send` of a value.
     @discardableResult
     public static func send(bytes: [UInt8]) throws -> Bool {
-        let side = try ChildSide.current.get()
+        let side = try ChildSide.require()
         return try ForkError.wrapping { try side.channel.send(bytes: bytes) }
     }
 
     /// Sends bytes as they are, and waits until they have left this process.
     public static func send(bytes: [UInt8]) async throws {
-        let side = try ChildSide.current.get()
+        let side = try ChildSide.require()
         try await ForkError.wrappingAsync {
             try side.channel.send(bytes: bytes)
             try await side.channel.flush()
@@ -45,7 +45,7 @@ extension Process {
     /// - Throws: ``ForkError`` with the code `disconnected` where something that had been queued was thrown away because
     ///   the parent is gone, or `notForked`; `CancellationError` where the task is cancelled.
     public static func flush() async throws {
-        let side = try ChildSide.current.get()
+        let side = try ChildSide.require()
         try await ForkError.wrappingAsync { try await side.channel.flush() }
     }
 }

@@ -9,11 +9,11 @@ internal import Reactor
 /// The name is that of Foundation's class, with which it lives in one file: no member of one is a member of the other.
 public enum Process {
     /// Whether a parent forked this program and gave it a channel.
-    public static var isForked: Bool { (try? ChildSide.current.get()) != nil }
+    public static var isForked: Bool { ChildSide.current != nil }
 
     /// Whether messages can be sent: there is a parent, and neither side has disconnected.
     public static var isConnected: Bool {
-        guard let side = try? ChildSide.current.get() else { return false }
+        guard let side = ChildSide.current else { return false }
         return side.channel.closing == nil
     }
 
@@ -32,12 +32,40 @@ public enum Process {
     /// Returns at once in a program that nobody forked, and in a handler. Where another thread serves already, it waits
     /// until that is done.
     public static func serve() {
-        (try? ChildSide.current.get())?.serve()
+        ChildSide.current?.serve()
+    }
+
+    /// Runs `body` on this thread, beside the handlers, until it ends; what it throws is thrown here. For a child whose work
+    /// is asynchronous:
+    ///
+    /// ```swift
+    /// try Process.serve {
+    ///     for try await job in Process.messages(of: Job.self) {
+    ///         try await Process.send(result(of: job))
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// The task takes messages without a change of threads, which would cost more than the message. A call to something that
+    /// is isolated to another executor, such as the main actor, still goes there; this thread being the main thread, the main
+    /// actor does not run before this returns. In a program that nobody forked the body runs too, and no message comes.
+    ///
+    /// Where another thread serves already, the body runs there, and this one waits.
+    ///
+    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler, or by a
+    ///   task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
+    public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
+        let loop = try ChildSide.current?.channel.loop ?? EventLoop(name: "fork-child")
+        if loop.isCurrent {
+            throw ForkError(
+                .invalidArgument, "A handler can't wait for a task on its own loop: call serve at the end of main")
+        }
+        try ServedTask(body).run(on: loop)
     }
 
     /// Waits until the channel has closed, while handlers are called on a thread of their own.
     public static func serve() async {
-        guard let side = try? ChildSide.current.get() else { return }
+        guard let side = ChildSide.current else { return }
         _ = await EventBuffer<Never>(side, .disconnect, until: .disconnect) { _ in nil }.next()
     }
 
@@ -51,6 +79,6 @@ public enum Process {
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent has
     /// on its way. Again is harmless.
     public static func disconnect() {
-        (try? ChildSide.current.get())?.channel.close()
+        ChildSide.current?.channel.close()
     }
 }

@@ -120,6 +120,18 @@ public final class ChildProcess: Sendable {
 
     // MARK: State
 
+    /// The loop on which the child's handlers run. A task that prefers it takes messages without a change of threads, which
+    /// would cost more than the message:
+    ///
+    /// ```swift
+    /// try await withTaskExecutorPreference(child.eventLoop) {
+    ///     for try await reply in child.messages(of: Reply.self) { … }
+    /// }
+    /// ```
+    ///
+    /// Like a handler, such a task must not block the thread.
+    public var eventLoop: EventLoop { channel.loop }
+
     /// Whether messages can be sent: neither side has disconnected, and the child has not ended.
     public var isConnected: Bool { channel.closing == nil }
 

@@ -34,6 +34,13 @@ struct BufferState<Element, Waiter> {
     }
 
     mutating func next(_ id: UInt64, _ waiter: Waiter) -> NextAction {
+        let action = takeNow()
+        if case .wait = action { waiters.append((id, waiter)) }
+        return action
+    }
+
+    /// What there is now; where it says `wait`, nobody has begun to.
+    mutating func takeNow() -> NextAction {
         if let first = elements.popFirst() {
             size -= first.size
             // Refilled in portions: a wake-up for each element would cost more than the element.
@@ -42,9 +49,7 @@ struct BufferState<Element, Waiter> {
             if isRelieved { isSaturated = false }
             return .take(first.element, isRelieved: isRelieved)
         }
-        if isFinished { return .take(nil, isRelieved: false) }
-        waiters.append((id, waiter))
-        return .wait
+        return isFinished ? .take(nil, isRelieved: false) : .wait
     }
 
     /// The waiter, where it still waits.
@@ -92,6 +97,10 @@ final class EventBuffer<Element: Sendable>: Sendable {
     }
 
     func next() async -> Element? {
+        if !Task.isCancelled, case .take(let element, let isRelieved) = state.withLock({ $0.takeNow() }) {
+            took(element, isRelieved: isRelieved)
+            return element
+        }
         let id = lastID.add(1, ordering: .relaxed).newValue
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -99,13 +108,17 @@ final class EventBuffer<Element: Sendable>: Sendable {
                     Task.isCancelled ? .take(nil, isRelieved: false) : state.next(id, continuation)
                 }
                 guard case .take(let element, let isRelieved) = action else { return }
-                if isRelieved, let subscription = subscription.withLock({ $0 }) { source.hub.resume(subscription) }
-                if element == nil { sawEnd() }
+                took(element, isRelieved: isRelieved)
                 continuation.resume(returning: element)
             }
         } onCancel: {
             state.withLock { $0.cancel(id) }?.resume(returning: nil)
         }
+    }
+
+    private func took(_ element: Element?, isRelieved: Bool) {
+        if isRelieved, let subscription = subscription.withLock({ $0 }) { source.hub.resume(subscription) }
+        if element == nil { sawEnd() }
     }
 
     private func push(_ element: Element, _ size: Int) -> Bool {

@@ -10,7 +10,9 @@ final class EventHub: @unchecked Sendable {
     private let channel: Channel
     private let outputs: [PipeReader]
     private weak var source: (any EventSource)?
-    private var entries: [Entry] = []
+    // Not checked for exclusive access, which would be done for every message: each change is one statement that calls
+    // nobody.
+    @exclusivity(unchecked) private var entries: [Entry] = []
     /// The same, while the close event waits for outputs and nothing else keeps it.
     private var waitingSource: (any EventSource)?
     private var lifecycle: Lifecycle
@@ -184,7 +186,10 @@ final class EventHub: @unchecked Sendable {
 
     private func detach(_ subscription: Subscription) {
         setSaturated(false, subscription)
+        let detached = entries.filter { $0.subscription === subscription }
         entries.removeAll { $0.subscription === subscription }
+        // As with those that are finished.
+        withExtendedLifetime(detached) {}
         update()
         // A consumer that has gone is not waited for.
         source?.consumersProgressed()

@@ -131,7 +131,7 @@ final class PipeHandle: Sendable {
     }
 
     private func becameReady(_ readiness: Readiness) {
-        let hasPeer = !readiness.contains(.peerClosed)
+        let hasPeer = !readiness.isPeerClosed
         let (waiter, listener) = guarded.withLock { guarded in
             // For the end, which would be reported for ever once it has come.
             if hasPeer, let watch = guarded.watch { loop.update(watch, .nothing) }

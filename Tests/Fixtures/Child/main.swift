@@ -39,5 +39,8 @@ case "send-handles": try sendHandles(count: number(1))
 case "refused-handle": try refusedHandle()
 case "leave-program": try leaveProgram(end: arguments[1])
 case "background": try background()
+case "serve-task": try serveTask()
+case "serve-and-throw": try serveAndThrow()
+case "serve-twice": serveTwice()
 default: exit(64)
 }

@@ -1,0 +1,51 @@
+import Fork
+import Glibc
+
+/// Answers each message out of a sequence with what the task's thread is. Its exit code says whether `serve` returned as the
+/// body ended.
+func serveTask() throws {
+    let main = pthread_self()
+    try Process.serve {
+        for await message in Process.messages {
+            try await Process.send(["was": message.json, "isMain": .bool(pthread_self() == main)] as JSON)
+        }
+    }
+    // Without a parent no message came, and none was waited for.
+    exit(Process.isConnected ? 1 : 0)
+}
+
+/// A body that throws while the channel is open: the error comes out of `serve`.
+func serveAndThrow() throws {
+    struct Refusal: Error {}
+    do {
+        try Process.serve {
+            var messages = Process.messages.makeAsyncIterator()
+            _ = await messages.next()
+            throw Refusal()
+        }
+    } catch is Refusal {
+        exit(Process.isConnected ? 7 : 1)
+    }
+}
+
+/// Serves a task where a handler would wait for itself, and where another thread serves already.
+func serveTwice() {
+    let main = pthread_self()
+    Process.onMessage { message in
+        do {
+            try Process.serve {}
+        } catch let error as ForkError {
+            try Process.send(["inHandler": .string(error.code.description)] as JSON)
+        }
+    }
+    let second = Task.detached {
+        try await Task.sleep(for: .milliseconds(20))
+        try Process.serve {
+            var messages = Process.messages.makeAsyncIterator()
+            _ = await messages.next()
+            try await Process.send(["isMain": .bool(pthread_self() == main)] as JSON)
+        }
+    }
+    Process.serve()
+    withExtendedLifetime(second) {}
+}

@@ -1,0 +1,79 @@
+import Fork
+import Foundation
+import Reactor
+import Testing
+
+@Suite("Tasks on a loop")
+struct AsyncTests {
+    @Test("a task that is served runs on the thread that serves it")
+    func servingThread() async throws {
+        let child = try Fixture.fork("serve-task")
+        var messages = child.messages.makeAsyncIterator()
+        for number in 0..<100 {
+            _ = try child.sendNow(number)
+            let answer = try #require(await messages.next()).json
+            #expect(answer == ["was": .integer(Int64(number)), "isMain": true])
+        }
+        child.disconnect()
+        #expect(await child.exit == .exited(code: 0))
+    }
+
+    @Test("a task that serves in a program that nobody forked ends at once")
+    func notForked() async throws {
+        let path = Fixture.child
+        let status = try await blocking {
+            Result {
+                let process = Foundation.Process()
+                process.executableURL = URL(fileURLWithPath: path)
+                process.arguments = ["serve-task"]
+                try process.run()
+                process.waitUntilExit()
+                return process.terminationStatus
+            }
+        }.get()
+        #expect(status == 0)
+    }
+
+    @Test("what a task throws is thrown by serve, though the channel is open")
+    func thrown() async throws {
+        let child = try Fixture.fork("serve-and-throw")
+        _ = try child.sendNow("once")
+        #expect(await child.exit == .exited(code: 7))
+    }
+
+    @Test("a task can't be served by a handler, and is served by another thread's serve")
+    func served() async throws {
+        let child = try Fixture.fork("serve-twice")
+        var messages = child.messages.makeAsyncIterator()
+        _ = try child.sendNow("first")
+        #expect(await messages.next()?.json == ["inHandler": "invalidArgument"])
+        // Until the task listens, its sequence gets nothing.
+        var answer: JSON?
+        while answer?["isMain"] == nil {
+            _ = try child.sendNow("again")
+            answer = await messages.next()?.json
+        }
+        #expect(answer == ["isMain": true])
+        child.disconnect()
+        #expect(await child.exit == .exited(code: 0))
+    }
+
+    @Test("a task that prefers the child's loop takes messages on it, and sends from it without a wait")
+    func parentOnTheLoop() async throws {
+        let child = try Fixture.fork("echo")
+        let loop = child.eventLoop
+        try await within {
+            try await withTaskExecutorPreference(loop) {
+                var messages = child.messages(of: Int.self).makeAsyncIterator()
+                for number in 0..<100 {
+                    try await child.send(number)
+                    #expect(loop.isCurrent)
+                    #expect(try await messages.next() == number)
+                    #expect(loop.isCurrent)
+                }
+            }
+        }
+        child.disconnect()
+        #expect(await child.exit == .exited(code: 0))
+    }
+}

@@ -27,7 +27,8 @@ def measure(names, chosen, rounds, share, children):
             for peer in filter(workload.counts.__contains__, chosen):
                 print(f"\rround {number + 1}: {name:<20} {peer:<14}", end="", file=sys.stderr, flush=True)
                 count = max(round(workload.counts[peer] * share), 1)
-                command = peers.command(peer, workload.kind, count, size)
+                kind = workload.our_kind if peer == "ours" and workload.our_kind else workload.kind
+                command = peers.command(peer, kind, count, size)
                 result = memory(command, size) if name == "idle" else run(command, name, peer)
                 for key, value in result.items():
                     results[name].setdefault(peer, {}).setdefault(key, []).append(value)

@@ -2,7 +2,7 @@
 
 import statistics
 
-from .workloads import ASYNC_TARGET, BESIDE, COMPARED, LOWEST_TARGET, TITLES, WORKLOADS, title
+from .workloads import ASYNC_TARGET, BESIDE, COMPARED, TITLES, WORKLOADS, title
 
 
 def medians(results, peers):
@@ -29,9 +29,6 @@ def comparison(results, peers):
                 verdict = "; ".join(verdict for _, verdict in goals)
             cells = [spread(found[peer], 2) for peer in others]
             rows.append([title(name), row_unit(measure), *cells, "; ".join(goal for goal, _ in goals), verdict])
-    # There is no such setting that could be measured.
-    if "round-trip" in results:
-        rows.append(["round-trip, lowest", "p50 µs", *("–" for _ in others), LOWEST_TARGET, "not measured"])
     return rows
 
 

@@ -28,7 +28,8 @@ class Workload:
     rounds: int | None = None
     # All processes of the run on one core.
     is_pinned: bool = False
-
+    # What our programs know it by, where they do it in a way of their own.
+    our_kind: str | None = None
 
 
 def rate(**targets):
@@ -69,13 +70,23 @@ WORKLOADS = {
     "round-trip": Workload(
         "round-trip", counts(6_000, 8_000, 6_000, 6_000, 6_000, ours_node=6_000, node_ours=6_000), trip(c=1.2, node=0.5)
     ),
-    "round-trip-async": Workload("round-trip-async", counts(6_000), trip(), title="round-trip, async"),
+    "round-trip-lowest": Workload(
+        "round-trip", counts(6_000, 8_000, 6_000), trip(c=0.25), title="round-trip, lowest latency",
+        our_kind="round-trip-lowest",
+    ),
+    "round-trip-efficient": Workload(
+        "round-trip", counts(6_000, 8_000, 6_000), trip(), title="round-trip, efficient", our_kind="round-trip-efficient"
+    ),
+    "round-trip-async": Workload("round-trip-async", counts(6_000), trip(), title="round-trip, async on the loop"),
+    "round-trip-async-hopping": Workload(
+        "round-trip-async-hopping", counts(6_000), trip(), title="round-trip, async elsewhere"
+    ),
     "round-trip-one-core": Workload(
         "round-trip", counts(6_000, 8_000, 6_000, 6_000, 6_000), trip(c=1.2, node=0.5), title="round-trip, one core",
         is_pinned=True,
     ),
     "round-trip-async-one-core": Workload(
-        "round-trip-async", counts(6_000), trip(), title="round-trip, async, one core", is_pinned=True
+        "round-trip-async", counts(6_000), trip(), title="round-trip, async on the loop, one core", is_pinned=True
     ),
     "to-parent": Workload("to-parent", SMALL, [rate(node=2.5, python=2)]),
     "to-child": Workload("to-child", SMALL, [rate(node=2.5, python=2)]),
@@ -113,7 +124,6 @@ WORKLOADS = {
 # p50 of the rows that are beside another row of ours, not beside a peer.
 BESIDE = {"round-trip-async": "round-trip", "round-trip-async-one-core": "round-trip-one-core"}
 ASYNC_TARGET = 1.5
-LOWEST_TARGET = "at most 0.25 × raw C"
 TITLES = {
     "ours": "ours", "c": "raw C", "c-gathered": "raw C, gathered", "node": "Node", "node-advanced": "Node, advanced",
     "python": "Python", "deno": "Deno", "ours-node": "our parent, Node child", "node-ours": "Node parent, our child",

@@ -10,20 +10,25 @@ package import SystemPackage
 /// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.
 public final class EventLoop: Sendable {
     let core: LoopCore
+    let tasks = LoopTaskExecutor()
     /// A loop made by the user of the package has nobody else who would start its thread.
     private let startsWithUse: Bool
 
     /// Makes a loop whose thread starts with its first use and ends when nothing refers to the loop any more.
     ///
-    /// - Parameter name: the thread's name, of which the kernel keeps the first fifteen bytes.
+    /// - Parameters:
+    ///   - name: the thread's name, of which the kernel keeps the first fifteen bytes.
+    ///   - latency: how it waits; see ``latency``.
     /// - Throws: `Errno` where the process has no descriptors left.
-    public convenience init(name: String = "fork-loop") throws {
+    public convenience init(name: String = "fork-loop", latency: Latency = .balanced) throws {
         try self.init(named: name, startsWithUse: true)
+        self.latency = latency
     }
 
     package init(named name: String, startsWithUse: Bool = false) throws(Errno) {
         self.startsWithUse = startsWithUse
         core = try LoopCore(name: name)
+        tasks.loop = self
     }
 
     deinit {
@@ -115,32 +120,5 @@ public final class EventLoop: Sendable {
 
     package static func share(_ loop: EventLoop) {
         sharedLoop.withLock { if $0 == nil { $0 = loop } }
-    }
-}
-
-extension EventLoop: SerialExecutor, TaskExecutor {
-    public func enqueue(_ job: consuming ExecutorJob) {
-        // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
-        // whoever enqueues on an unowned executor holds none.
-        let core = Unmanaged.passRetained(core)
-        defer { core.release() }
-        // A job that nobody runs would hang its task for good, and there is no way to refuse one.
-        core.takeUnretainedValue().enqueueDriven(.task(UnownedJob(job), self))
-    }
-
-    public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
-        UnownedSerialExecutor(ordinary: self)
-    }
-
-    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
-        UnownedTaskExecutor(ordinary: self)
-    }
-
-    public func isIsolatingCurrentContext() -> Bool? {
-        isCurrent
-    }
-
-    public func checkIsolated() {
-        precondition(isCurrent, "This code has to run on its event loop")
     }
 }

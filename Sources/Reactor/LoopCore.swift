@@ -17,14 +17,17 @@ final class LoopCore: @unchecked Sendable {
     private let shared = Locked(Shared())
     private let confined = Confined()
     private let drivingThread = Atomic<UInt>(0)
+    private let latencyValue = Atomic(EventLoop.Latency.balanced.rawValue)
 
     enum Job {
         case closure(@Sendable () -> Void)
-        /// The executor is kept until its job has run.
+        /// Of an actor whose executor is the loop. The loop is kept until its job has run.
+        case actor(UnownedJob, EventLoop)
+        /// Of a task that prefers the loop, and is isolated to nobody.
         case task(UnownedJob, EventLoop)
 
-        var isTask: Bool {
-            if case .task = self { true } else { false }
+        var isExecutorJob: Bool {
+            if case .closure = self { false } else { true }
         }
     }
 
@@ -56,6 +59,12 @@ final class LoopCore: @unchecked Sendable {
     }
 
     var isCurrent: Bool { drivingThread.load(ordering: .relaxed) == Thread.current }
+
+    var latency: EventLoop.Latency {
+        // `!`: only such values are stored.
+        get { EventLoop.Latency(rawValue: latencyValue.load(ordering: .relaxed))! }
+        set { latencyValue.store(newValue.rawValue, ordering: .relaxed) }
+    }
 
     /// How often the loop has woken up; for tests that prove that it sleeps.
     var turns: UInt64 { shared.withLock { $0.turns } }
@@ -155,7 +164,7 @@ final class LoopCore: @unchecked Sendable {
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
         let startsThread = change { shared in
-            shared.driver.callerLeaves(hasTask: shared.jobs.contains { $0.isTask })
+            shared.driver.callerLeaves(hasTask: shared.jobs.contains { $0.isExecutorJob })
         }
         if startsThread { try? startThread() }
         return true
@@ -208,18 +217,20 @@ final class LoopCore: @unchecked Sendable {
         endTurn()
     }
 
-    /// Waits for events and passes them on. Where they have come in quick succession it looks a few times before it
-    /// sleeps: to be put to sleep and woken up on another core costs more than to answer.
+    /// Waits for events and passes them on; looks for them first, where that is worth it.
     private func wait(milliseconds timeout: CInt) {
         if timeout == 0 { return passOn(milliseconds: 0) }
-        if confined.polling.shouldPoll {
-            let end = SuspendingClock.now + PollingState.limit
+        let limit = confined.polling.limit(latency)
+        if let limit {
+            let end = SuspendingClock.now + limit
             var count = 0
             repeat { passOn(milliseconds: 0) { count = $0 } } while count <= 0 && .now < end
-            if count > 0 { return }
+            if count > 0 { return confined.polling.found() }
         }
         let start = SuspendingClock.now
-        passOn(milliseconds: timeout) { _ in confined.polling.slept(for: start.duration(to: .now)) }
+        passOn(milliseconds: timeout) { _ in
+            confined.polling.slept(for: start.duration(to: .now), hasLooked: limit != nil)
+        }
     }
 
     private func passOn(milliseconds: CInt, woken: (_ count: Int) -> Void = { _ in }) {
@@ -248,11 +259,14 @@ final class LoopCore: @unchecked Sendable {
         while let job = confined.runningJobs.popFirst() {
             switch job {
             case .closure(let body): body()
-            case .task(let job, let loop):
+            case .actor(let job, let loop):
                 withExtendedLifetime(loop) {
                     job.runSynchronously(
                         isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
                 }
+            case .task(let job, let loop):
+                // Not as if it were isolated to the loop: it would be enqueued once more, to leave that isolation.
+                withExtendedLifetime(loop) { job.runSynchronously(on: loop.asUnownedTaskExecutor()) }
             }
         }
     }

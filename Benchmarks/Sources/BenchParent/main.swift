@@ -27,9 +27,11 @@ do {
 
 func withOneChild() async throws -> JSON {
     let child = try fork(workload, size: size, script: CommandLine.arguments.dropFirst(4).first)
+    if let latency = latency(named: workload) { child.eventLoop.latency = latency }
     let result =
         switch workload {
-        case "round-trip": try await roundTrips(with: child, count: count)
+        case "round-trip", "round-trip-lowest", "round-trip-efficient":
+            try await roundTrips(with: child, count: count)
         case "round-trip-async":
             try await withTaskExecutorPreference(child.eventLoop) { try await asyncRoundTrips(with: child, count: count) }
         case "round-trip-async-hopping": try await asyncRoundTrips(with: child, count: count)

@@ -69,6 +69,13 @@ public enum Process {
         _ = await EventBuffer<Never>(side, .disconnect, until: .disconnect) { _ in nil }.next()
     }
 
+    /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default: `balanced`.
+    /// The parent's loop has a setting of its own, and a round trip is as quick as both.
+    public static var latency: EventLoop.Latency {
+        get { ChildSide.current?.channel.loop.latency ?? .balanced }
+        set { ChildSide.current?.channel.loop.latency = newValue }
+    }
+
     /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued and
     /// the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
     public static var exitFlushTimeout: Duration {

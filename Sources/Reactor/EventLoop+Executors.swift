@@ -1,0 +1,43 @@
+extension EventLoop: SerialExecutor {
+    public func enqueue(_ job: consuming ExecutorJob) {
+        enqueue(.actor(UnownedJob(job), self))
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+        UnownedSerialExecutor(ordinary: self)
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? {
+        isCurrent
+    }
+
+    public func checkIsolated() {
+        precondition(isCurrent, "This code has to run on its event loop")
+    }
+
+    fileprivate func enqueue(_ job: consuming LoopCore.Job) {
+        // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
+        // whoever enqueues on an unowned executor holds none.
+        let core = Unmanaged.passRetained(core)
+        defer { core.release() }
+        // A job that nobody runs would hang its task for good, and there is no way to refuse one.
+        core.takeUnretainedValue().enqueueDriven(job)
+    }
+}
+
+extension EventLoop: TaskExecutor {
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+        UnownedTaskExecutor(ordinary: tasks)
+    }
+}
+
+/// What tasks run on that prefer a loop. Not the loop itself: as an actor's executor and as a task's it has to run the jobs
+/// that come in different ways, and both come by a function of the same name.
+final class LoopTaskExecutor: TaskExecutor, @unchecked Sendable {
+    // Set once, before anybody else knows of it. The loop owns this, and whoever prefers the loop holds it meanwhile.
+    unowned(unsafe) var loop: EventLoop!
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        loop.enqueue(.task(UnownedJob(job), loop))
+    }
+}

@@ -19,6 +19,8 @@ struct TimerQueue<Instant: Comparable, Payload> {
 
     /// The earliest deadline that has not been cancelled.
     mutating func nextDeadline() -> Instant? {
+        // Asked before each sleep, and in most programs nothing else is ever asked.
+        if entries.isEmpty { return nil }
         dropCancelled()
         return entries.min?.deadline
     }

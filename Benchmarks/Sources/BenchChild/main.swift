@@ -70,6 +70,10 @@ case "to-parent":
             do { try await sendItems(count) } catch { fail("\(error)") }
         }
     }
+case "to-parent-gathered":
+    Process.onMessage(of: Int.self) { count in
+        for index in 1...count { try Process.send(Item(index, of: count)) }
+    }
 case "to-child":
     let sum = Atomic(0)
     Process.onMessage(of: Item.self) { item in

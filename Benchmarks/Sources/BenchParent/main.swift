@@ -35,7 +35,7 @@ func withOneChild() async throws -> JSON {
         case "round-trip-async":
             try await withTaskExecutorPreference(child.eventLoop) { try await asyncRoundTrips(with: child, count: count) }
         case "round-trip-async-hopping": try await asyncRoundTrips(with: child, count: count)
-        case "to-parent": try await itemsToParent(from: child, count: count)
+        case "to-parent", "to-parent-gathered": try await itemsToParent(from: child, count: count)
         case "to-child": try await itemsToChild(child, count: count)
         case "handles": try await handlesToChild(child, count: count)
         default:

@@ -1,0 +1,131 @@
+"""Counts what a message costs: instructions, allocations and system calls, which do not depend on who else uses the machine."""
+
+import collections
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import peers
+
+SECONDS_PER_RUN = 300
+# What a run does once, such as starting, falls out of the difference between a short run and a long one.
+SHORT, LONG = 1_000, 6_000
+# The programs send a tenth of the messages before those that they are asked for.
+MESSAGES_BETWEEN = (LONG - SHORT) * 1.1
+ALLOCATORS = ("malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign")
+SECONDS_IDLE = 2
+
+
+def per_message(workload):
+    """By side and counter, how much one message takes."""
+    counts = {count: {**under_callgrind(workload, count), **under_strace(workload, count)} for count in (SHORT, LONG)}
+    return {key: (counts[LONG][key] - counts[SHORT].get(key, 0)) / MESSAGES_BETWEEN for key in counts[LONG]}
+
+
+def under_callgrind(workload, count):
+    with tempfile.TemporaryDirectory() as folder:
+        # Valgrind does not read the debugging information of a program as large as this.
+        for program in ("BenchParent", "BenchChild"):
+            run(["strip", "--strip-debug", "-o", f"{folder}/{program}", peers.OURS / program])
+        profile = f"{folder}/profile"
+        run([
+            "valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={profile}.%p",
+            f"{folder}/BenchParent", workload, str(count), "0",
+        ])
+        counts = collections.Counter()
+        for path in Path(folder).glob("profile.*"):
+            counts.update(read_profile(path.read_text()))
+        return counts
+
+
+def read_profile(text):
+    side = "child" if "BenchChild" in re.search(r"^cmd: +(\S+)", text, re.M)[1] else "parent"
+    names = dict(re.findall(r"^c?fn=(\(\d+\)) (.+)$", text, re.M))
+    allocations = 0
+    for callee, calls in re.findall(r"^cfn=(\(\d+\)).*\n(?:cfi=.*\n|cob=.*\n)*calls=(\d+)", text, re.M):
+        allocations += int(calls) if names.get(callee, "").split("'")[0] in ALLOCATORS else 0
+    return {
+        (side, "instructions"): int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1]),
+        (side, "allocations"): allocations,
+    }
+
+
+def under_strace(workload, count):
+    """System calls on one core, where the loops do not look for messages, but sleep until there are some."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = "trace=execve,clone,clone3,epoll_wait,epoll_ctl,recvmsg,sendmsg,write,read,futex"
+        run(
+            ["strace", "-ff", "--quiet=all", "-e", trace, "-e", "signal=none", "-o", f"{folder}/trace",
+             peers.OURS / "BenchParent", workload, str(count), "0"],
+            preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+        )
+        # A file for each thread.
+        texts = {path.suffix[1:]: path.read_text(errors="replace") for path in Path(folder).glob("trace.*")}
+        counts = collections.Counter()
+        for thread, text in texts.items():
+            side = "child" if is_of_child(thread, texts) else "parent"
+            calls = collections.Counter(re.findall(r"^(\w+)\(", text, re.M))
+            counts.update({(side, call): number for call, number in calls.items()})
+        return counts
+
+
+def is_of_child(thread, texts):
+    """Whether the thread, or the one that has started it, runs the child's program."""
+    if re.search(r'^execve\("[^"]*BenchChild"', texts[thread], re.M):
+        return True
+    started = re.compile(rf"^clone3?\(.*\) = {thread}$", re.M)
+    starter = next((other for other, text in texts.items() if started.search(text)), None)
+    return starter is not None and is_of_child(starter, texts)
+
+
+def idle():
+    """Of a parent with eight idle children: threads of a child, and how often all of them ran while nothing happened."""
+    process = subprocess.Popen(
+        [peers.OURS / "BenchParent", "idle", "1", "8"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        json.loads(process.stdout.readline())
+        process.stdin.write("\n")
+        process.stdin.flush()
+        pids = json.loads(process.stdout.readline())
+        time.sleep(1)
+        before = [switches(pid) for pid in (process.pid, *pids)]
+        time.sleep(SECONDS_IDLE)
+        after = [switches(pid) for pid in (process.pid, *pids)]
+        loops = [name for name in thread_names(process.pid) if name.startswith("fork-")]
+        return {
+            ("child", "threads"): max(len(threads) for threads in after[1:]),
+            ("parent", "threads"): len(loops),
+            ("child", "wake-ups"): sum(sum(x.values()) for x in after[1:]) - sum(sum(x.values()) for x in before[1:]),
+            ("parent", "wake-ups"): sum(after[0].values()) - sum(before[0].values()),
+        }
+    finally:
+        process.communicate("\n", timeout=30)
+
+
+def switches(pid):
+    """How often each thread has been taken off its core."""
+    counts = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        text = (task / "status").read_text()
+        counts[task.name] = sum(int(count) for count in re.findall(r"ctxt_switches:\s+(\d+)", text))
+    return counts
+
+
+def thread_names(pid):
+    return [(task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def run(command, **options):
+    tool = Path(command[0]).name
+    if not shutil.which(command[0]):
+        sys.exit(f"counters.sh: there is no {tool} on the PATH")
+    process = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS_PER_RUN, **options)
+    if process.returncode != 0:
+        sys.exit(f"counters.sh: {tool} has failed with {process.returncode}:\n{process.stdout}")

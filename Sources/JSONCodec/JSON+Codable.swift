@@ -2,7 +2,7 @@ extension JSON: Codable {
     /// Takes whatever value the decoder holds; order is preserved by this module's own decoder only.
     public init(from decoder: any Decoder) throws {
         if let decoder = decoder as? ValueDecoder {
-            self = withExtendedLifetime(decoder) { decoder.node.json }
+            self = withExtendedLifetime(decoder) { decoder.reader.json(at: decoder.node) }
         } else if let container = try? decoder.container(keyedBy: PathKey.self) {
             var object = Object()
             for key in container.allKeys { object[key.stringValue] = try container.decode(JSON.self, forKey: key) }

@@ -69,8 +69,9 @@ extension JSON: CustomStringConvertible {
     ///
     /// NaN and the infinities, which JSON does not have, are shown as `nan`, `inf` and `-inf`; such a text does not parse.
     public var description: String {
-        var bytes: [UInt8] = []
-        bytes.append(json: self)
-        return String(decoding: bytes, as: UTF8.self)
+        var text = Text()
+        defer { text.deallocate() }
+        text.append(json: self)
+        return String(decoding: text.bytes, as: UTF8.self)
     }
 }

@@ -27,6 +27,12 @@ extension JSON {
             set { members[ExactString(key)] = newValue }
         }
 
+        /// Calls the closure with each member in order.
+        @inline(__always)
+        func forEachMember(_ body: (String, JSON) throws -> Void) rethrows {
+            for (key, value) in members { try body(key.string, value) }
+        }
+
         /// The keys in order.
         public var keys: [String] { members.keys.map(\.string) }
 

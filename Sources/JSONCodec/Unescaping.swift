@@ -100,34 +100,3 @@ enum Unescaping {
         return unit
     }
 }
-
-/// Eight bytes of text at once.
-///
-/// Each test sets the top bit of the bytes that it finds. A borrow can set it wrongly too, but only above a byte that was
-/// found, so the lowest bit that is set is right.
-struct Word {
-    private static let low: UInt64 = 0x0101_0101_0101_0101
-    static let tops = low &* 0x80
-
-    let bytes: UInt64
-
-    @inline(__always)
-    init(at start: UnsafeRawPointer) {
-        bytes = UInt64(littleEndian: start.loadUnaligned(as: UInt64.self))
-    }
-
-    @inline(__always)
-    var backslashes: UInt64 { (bytes ^ Self.low &* 0x5C) &- Self.low }
-
-    /// Quotes, backslashes and control characters.
-    @inline(__always)
-    var special: UInt64 {
-        let controls = bytes &- Self.low &* 0x20
-        let quotes = (bytes ^ Self.low &* 0x22) &- Self.low
-        return controls | quotes | backslashes
-    }
-
-    /// How many bytes stand before the first that is found.
-    @inline(__always)
-    static func plainCount(before found: UInt64) -> Int { found.trailingZeroBitCount / 8 }
-}

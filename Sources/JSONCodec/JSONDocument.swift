@@ -35,15 +35,14 @@ package struct JSONDocument: Sendable {
         content = try withUnsafeTemporaryAllocation(of: TapeEntry.self, capacity: TapeBuilder.smallCapacity) {
             (memory) throws(JSONError) in
             var scanner = Scanner(bytes, maximumDepth: maximumDepth, tapeMemory: memory)
-            defer { scanner.tape.deallocate() }
             try scanner.scan()
             let outcome = scanner.outcome
             guard byTheReference || scanner.isDeclined || !outcome.edits.isEmpty else {
                 let text = UnsafeRawBufferPointer(rebasing: bytes[outcome.value])
                 return Self.content(scanner.tape, text, outcome, numbersAreDoubles)
             }
-            let tree = try ReferenceTree(parsing: bytes, outcome)
-            defer { tree.tape.deallocate() }
+            // The scanner's tape is not needed any more.
+            let tree = try ReferenceTree(parsing: bytes, outcome, tapeMemory: memory)
             return tree.bytes.withUnsafeBytes { Self.content(tree.tape, $0, outcome, numbersAreDoubles) }
         }
     }
@@ -57,8 +56,7 @@ package struct JSONDocument: Sendable {
             return .scalar(
                 TapeReader(entries: tape.entries, bytes: start, hasUnusualKeys: false).json(at: 0))
         }
-        let whole = Tape(
-            entries: tape.written, bytes: bytes, depth: outcome.depth, hasUnusualKeys: outcome.hasUnusualKeys)
+        let whole = tape.tape(bytes, depth: outcome.depth, hasUnusualKeys: outcome.hasUnusualKeys)
         return .tape(whole, node: 0)
     }
 

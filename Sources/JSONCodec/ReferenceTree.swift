@@ -5,7 +5,6 @@ internal import CJSON
 /// json-c defines what a text means; the scanner itself reads what is plain, and leaves to json-c what is rare. Its tree is
 /// read and freed by the thread that has made it, before anybody else knows of it.
 struct ReferenceTree {
-    /// Whoever makes the tree deallocates it.
     private(set) var tape: TapeBuilder
     /// The strings, one behind the other.
     private(set) var bytes: [UInt8] = []
@@ -13,13 +12,18 @@ struct ReferenceTree {
     /// - Parameters:
     ///   - text: a text that the scanner has accepted.
     ///   - outcome: what the scanner found in it.
-    init(parsing text: UnsafeRawBufferPointer, _ outcome: Scanner.Outcome) throws(JSONError) {
+    ///   - tapeMemory: what the tape begins in.
+    init(
+        parsing text: UnsafeRawBufferPointer, _ outcome: Scanner.Outcome,
+        tapeMemory: UnsafeMutableBufferPointer<TapeEntry>
+    ) throws(JSONError) {
         let root = try Self.parse(text, outcome)
         defer { json_object_put(root) }
         guard try Self.verifiedMemberCount(root) == outcome.memberCount else {
             throw JSONError(.duplicateKey, "An object has the same key twice; readers disagree on which value counts.")
         }
-        tape = TapeBuilder()
+        // No string takes more bytes than its text does.
+        tape = TapeBuilder(in: tapeMemory, byteCount: text.count)
         write(root, in: TapeEntry.none, index: 0)
     }
 
@@ -108,7 +112,7 @@ struct ReferenceTree {
 
     // MARK: Writing
 
-    private mutating func append(_ entry: TapeEntry) { tape.append(entry, progress: (1, of: 1)) }
+    private mutating func append(_ entry: TapeEntry) { tape.append(entry, progress: bytes.count) }
 
     private mutating func write(_ node: OpaquePointer?, in parent: UInt32, index: Int) {
         switch json_object_get_type(node) {

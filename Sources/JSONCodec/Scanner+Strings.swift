@@ -32,7 +32,11 @@ extension Scanner {
                     isASCII: isASCII)
             case UInt8(ascii: "\\"):
                 hasEscapes = true
-                try scanEscape(isKey: isKey)
+                if bytes.count - position > 1, bytes[position + 1] == UInt8(ascii: "n") {
+                    position += 2
+                } else {
+                    try scanEscape(isKey: isKey)
+                }
             case 0..<0x20:
                 throw JSONError(
                     .syntax, at: position, "A control character stands in a string as it is; write it as an escape.")
@@ -53,6 +57,11 @@ extension Scanner {
         guard let start = bytes.baseAddress else { return }
         var next = start + position
         let end = start + bytes.count
+        while end - next >= 16 {
+            let (word, second) = (Word(at: next), Word(at: next + 8))
+            if (word.special | word.bytes | second.special | second.bytes) & Word.tops != 0 { break }
+            next += 16
+        }
         while end - next >= 8 {
             let word = Word(at: next)
             let found = (word.special | word.bytes) & Word.tops
@@ -108,17 +117,19 @@ extension Scanner {
     }
 
     private mutating func scanFourHexDigits() throws(JSONError) -> UInt16 {
+        let bytes = bytes
         var unit: UInt16 = 0
         for _ in 0..<4 {
-            guard let byte = peek() else { throw unexpectedEnd() }
-            guard let digit = hexDigit(byte) else { throw unexpected(byte, wanted: "four hexadecimal digits") }
+            guard position < bytes.count else { throw unexpectedEnd() }
+            let byte = bytes[position]
+            guard let digit = Self.hexDigit(byte) else { throw unexpected(byte, wanted: "four hexadecimal digits") }
             unit = unit << 4 | digit
             position += 1
         }
         return unit
     }
 
-    private func hexDigit(_ byte: UInt8) -> UInt16? {
+    private static func hexDigit(_ byte: UInt8) -> UInt16? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(byte - UInt8(ascii: "0"))
         case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt16(byte - UInt8(ascii: "a") + 10)

@@ -29,8 +29,7 @@ struct Scanner {
     /// The text is valid as far as it was read, but has something that json-c is left to judge: an escape in a key, what
     /// needs a ``TextEdit``, or what will turn out to be an error. Then the tape is good for nothing.
     var isDeclined = false
-    /// Whoever makes the scanner deallocates it. Offsets in it count from the beginning of the value. Open containers are
-    /// found in it too.
+    /// Offsets in it count from the beginning of the value. Open containers are found in it too.
     private(set) var tape: TapeBuilder
     private var state = State.value
     /// How many arrays and objects are open, and the innermost: its entry, how much it has so far, and whether its members
@@ -44,7 +43,7 @@ struct Scanner {
     init(_ bytes: UnsafeRawBufferPointer, maximumDepth: Int, tapeMemory: UnsafeMutableBufferPointer<TapeEntry>) {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
-        tape = TapeBuilder(in: tapeMemory)
+        tape = TapeBuilder(in: tapeMemory, byteCount: bytes.count)
     }
 
     mutating func scan() throws(JSONError) {
@@ -124,7 +123,7 @@ struct Scanner {
 
     @inline(__always)
     private mutating func append(_ entry: TapeEntry) {
-        tape.append(entry, progress: (position, of: bytes.count))
+        tape.append(entry, progress: position)
     }
 
     /// Writes a value that is complete.

@@ -1,32 +1,55 @@
 /// The values of a text one behind the other, in the order of the text: an array is followed by its elements, an object by
-/// each key and its value in turn. Behind the entries lie the bytes of the strings. All in one allocation.
+/// each key and its value in turn. Before the entries stand the bytes of the strings. All in one allocation.
 ///
 /// `@unchecked Sendable`: it is written before anybody else knows it, and never after.
 struct Tape: @unchecked Sendable {
-    private final class Storage: ManagedBuffer<Header, TapeEntry> {}
+    /// The memory of a tape, whose elements are as long as an entry: first those that the text takes, then the entries.
+    final class Storage: ManagedBuffer<Header, TapeEntry> {
+        static func make(byteCount: Int, entryCapacity: Int) -> ManagedBuffer<Header, TapeEntry> {
+            let size = MemoryLayout<TapeEntry>.stride
+            let header = Header(textLength: (byteCount + size - 1) / size, entryCapacity: entryCapacity)
+            return create(minimumCapacity: header.textLength + entryCapacity) { _ in header }
+        }
+    }
 
-    private struct Header {
-        let entryCount: Int
-        let depth: Int
-        let hasUnusualKeys: Bool
+    struct Header {
+        /// In elements.
+        let textLength: Int
+        let entryCapacity: Int
+        var depth = 0
+        var hasUnusualKeys = false
     }
 
     private let storage: ManagedBuffer<Header, TapeEntry>
 
+    /// Takes storage that has the entries already, and adds all that is missing.
+    ///
     /// - Parameters:
+    ///   - bytes: no more than the storage was made for.
     ///   - depth: how many levels of arrays and objects there are at the deepest place.
     ///   - hasUnusualKeys: some key is not plain ASCII, or was written with an escape.
-    init(entries: UnsafeBufferPointer<TapeEntry>, bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool) {
-        let size = MemoryLayout<TapeEntry>.stride
-        storage = Storage.create(minimumCapacity: entries.count + (bytes.count + size - 1) / size) { _ in
-            Header(entryCount: entries.count, depth: depth, hasUnusualKeys: hasUnusualKeys)
-        }
-        storage.withUnsafeMutablePointerToElements { start in
-            if let source = entries.baseAddress { start.initialize(from: source, count: entries.count) }
+    init(
+        _ storage: ManagedBuffer<Header, TapeEntry>, bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool
+    ) {
+        self.storage = storage
+        storage.withUnsafeMutablePointers { header, start in
+            header.pointee.depth = depth
+            header.pointee.hasUnusualKeys = hasUnusualKeys
             if let source = bytes.baseAddress {
-                UnsafeMutableRawPointer(start + entries.count).copyMemory(from: source, byteCount: bytes.count)
+                UnsafeMutableRawPointer(start).copyMemory(from: source, byteCount: bytes.count)
             }
         }
+    }
+
+    /// Copies the entries to storage of the right size.
+    init(entries: UnsafeBufferPointer<TapeEntry>, bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool) {
+        let storage = Storage.make(byteCount: bytes.count, entryCapacity: entries.count)
+        storage.withUnsafeMutablePointers { header, start in
+            if let source = entries.baseAddress {
+                (start + header.pointee.textLength).initialize(from: source, count: entries.count)
+            }
+        }
+        self.init(storage, bytes: bytes, depth: depth, hasUnusualKeys: hasUnusualKeys)
     }
 
     var depth: Int { storage.withUnsafeMutablePointerToHeader { $0.pointee.depth } }
@@ -36,7 +59,7 @@ struct Tape: @unchecked Sendable {
     var reader: TapeReader {
         storage.withUnsafeMutablePointers { header, start in
             TapeReader(
-                entries: UnsafePointer(start), bytes: UnsafeRawPointer(start + header.pointee.entryCount),
+                entries: UnsafePointer(start + header.pointee.textLength), bytes: UnsafeRawPointer(start),
                 hasUnusualKeys: header.pointee.hasUnusualKeys)
         }
     }
@@ -159,23 +182,24 @@ extension String {
     }
 }
 
-/// Whether the bytes are the same, eight at a time.
+/// Whether the bytes are the same, eight at a time; the last eight may have been looked at before.
 @inline(__always)
 func isEqual(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, count: Int) -> Bool {
-    var position = 0
-    while count - position >= 8 {
-        if left.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            != right.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-        {
-            return false
-        }
-        position += 8
+    @inline(__always)
+    func isEqual<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type) -> Bool {
+        left.loadUnaligned(fromByteOffset: offset, as: type) == right.loadUnaligned(fromByteOffset: offset, as: type)
     }
-    while position < count {
-        if left.load(fromByteOffset: position, as: UInt8.self) != right.load(fromByteOffset: position, as: UInt8.self) {
-            return false
+    switch count {
+    case 8...:
+        var position = 0
+        while count - position > 8 {
+            guard isEqual(at: position, as: UInt64.self) else { return false }
+            position += 8
         }
-        position += 1
+        return isEqual(at: count - 8, as: UInt64.self)
+    case 4...: return isEqual(at: 0, as: UInt32.self) && isEqual(at: count - 4, as: UInt32.self)
+    case 2...: return isEqual(at: 0, as: UInt16.self) && isEqual(at: count - 2, as: UInt16.self)
+    case 1: return isEqual(at: 0, as: UInt8.self)
+    default: return true
     }
-    return true
 }

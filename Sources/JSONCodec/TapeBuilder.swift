@@ -1,55 +1,59 @@
 /// The memory that a tape is written to before its size is known.
 ///
-/// It begins with memory of the caller's, which is the stack's: most messages need no more. Beyond that it allocates, and
-/// guesses from how far the text was read how much will be needed.
-///
-/// It has one owner, who lets go of the memory in the end.
+/// It begins with memory of the caller's, which is the stack's: most messages need no more, and are copied from there.
+/// Beyond that it guesses, from how far the text was read, how much will be needed, and writes to what will be the tape's
+/// own storage: memory that is fresh costs more than what is written to it.
 struct TapeBuilder {
     private(set) var entries: UnsafeMutablePointer<TapeEntry>
     private(set) var count = 0
     private var capacity: Int
-    private var isOwned = false
+    private let byteCount: Int
+    private var storage: ManagedBuffer<Tape.Header, TapeEntry>?
 
     /// How many entries fit on the stack: 1 KB of them, above which the standard library would allocate.
     static let smallCapacity = 64
 
-    /// - Parameter memory: must outlive the builder.
-    init(in memory: UnsafeMutableBufferPointer<TapeEntry>) {
+    /// - Parameters:
+    ///   - memory: must outlive the builder.
+    ///   - byteCount: the length of the text.
+    init(in memory: UnsafeMutableBufferPointer<TapeEntry>, byteCount: Int) {
         // `!`: the memory is not empty.
         entries = memory.baseAddress!
         capacity = memory.count
+        self.byteCount = byteCount
     }
 
-    /// Begins with memory of its own.
-    init() {
-        capacity = Self.smallCapacity
-        entries = .allocate(capacity: capacity)
-        isOwned = true
-    }
-
-    func deallocate() {
-        if isOwned { entries.deallocate() }
-    }
-
-    /// - Parameter progress: the share of the text that is read, as a position and a length.
+    /// - Parameter progress: how much of the text is read.
     @inline(__always)
-    mutating func append(_ entry: TapeEntry, progress: (Int, of: Int)) {
+    mutating func append(_ entry: TapeEntry, progress: Int) {
         if count == capacity { grow(progress) }
         entries[count] = entry
         count += 1
     }
 
     @inline(never)
-    private mutating func grow(_ progress: (position: Int, of: Int)) {
-        let expected = Double(count) * Double(progress.of) / Double(max(progress.position, 1)) * 1.125
+    private mutating func grow(_ progress: Int) {
+        let expected = Double(count) * Double(byteCount) / Double(max(progress, 1)) * 1.0625
         // Never more than what a text of that length can need, which is an entry for every two bytes.
-        let guess = min(Int(min(expected, 0x1p31)), progress.of / 2 + 2)
-        capacity = max(guess, 2 * count)
-        let larger = UnsafeMutablePointer<TapeEntry>.allocate(capacity: capacity)
-        larger.moveInitialize(from: entries, count: count)
-        if isOwned { entries.deallocate() }
-        entries = larger
-        isOwned = true
+        let guess = min(Int(min(expected, 0x1p31)), byteCount / 2 + 2)
+        capacity = max(guess, count + count / 2)
+        let larger = Tape.Storage.make(byteCount: byteCount, entryCapacity: capacity)
+        // The storage is kept for as long as the pointer, which no other storage follows before the next growth.
+        let start = larger.withUnsafeMutablePointers { header, start in start + header.pointee.textLength }
+        start.moveInitialize(from: entries, count: count)
+        entries = start
+        storage = larger
+    }
+
+    /// The tape, with the text that the offsets in it count in.
+    func tape(_ bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool) -> Tape {
+        // A guess that was much too high is not kept for as long as the message is.
+        if let storage, bytes.count <= byteCount, capacity - count <= count / 4 + bytes.count / 16 {
+            return Tape(storage, bytes: bytes, depth: depth, hasUnusualKeys: hasUnusualKeys)
+        }
+        return withExtendedLifetime(storage) {
+            Tape(entries: written, bytes: bytes, depth: depth, hasUnusualKeys: hasUnusualKeys)
+        }
     }
 
     var written: UnsafeBufferPointer<TapeEntry> { UnsafeBufferPointer(start: entries, count: count) }

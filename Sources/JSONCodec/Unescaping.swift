@@ -16,6 +16,14 @@ enum Unescaping {
         while true {
             // Eight bytes are copied as they are, whatever of them is needed: there is room for them, because what is
             // written is never more than what was read.
+            while end - read >= 16 {
+                let (word, second) = (Word(at: read), Word(at: read + 8))
+                if (word.backslashes & ~word.bytes | second.backslashes & ~second.bytes) & Word.tops != 0 { break }
+                written.storeBytes(of: word.bytes.littleEndian, as: UInt64.self)
+                written.storeBytes(of: second.bytes.littleEndian, toByteOffset: 8, as: UInt64.self)
+                read += 16
+                written += 16
+            }
             while end - read >= 8 {
                 let word = Word(at: read)
                 written.storeBytes(of: word.bytes.littleEndian, as: UInt64.self)

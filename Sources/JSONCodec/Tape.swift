@@ -139,11 +139,11 @@ struct TapeReader {
             }
             return .array(elements)
         case .object:
-            var members: [(ExactString, JSON)] = []
+            var members: [JSON.Object.Member] = []
             members.reserveCapacity(entry.count)
             var key = node + 1
             for _ in 0..<entry.count {
-                members.append((ExactString(string(at: key)), json(at: key + 1)))
+                members.append(JSON.Object.Member(key: ExactString(string(at: key)), value: json(at: key + 1)))
                 key = end(of: key + 1)
             }
             return .object(JSON.Object(uniqueMembers: members))

@@ -6,7 +6,6 @@ let collections: [Target.Dependency] = [
     .product(name: "DequeModule", package: "swift-collections"),
     .product(name: "HeapModule", package: "swift-collections"),
 ]
-let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
@@ -27,7 +26,7 @@ let package = Package(
             name: "CJSON", pkgConfig: "json-c",
             providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]
         ),
-        .target(name: "JSONCodec", dependencies: ["CJSON", ordered]),
+        .target(name: "JSONCodec", dependencies: ["CJSON"]),
         .target(name: "Wire", dependencies: ["JSONCodec"]),
         .target(name: "Messaging", dependencies: ["Reactor", "Wire", "JSONCodec", "CLinux", system] + collections),
         .target(

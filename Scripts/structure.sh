@@ -29,7 +29,7 @@ allowed_modules() {
 allowed_libraries() {
     case $1 in
     Wire) echo "DequeModule" ;;
-    JSONCodec) echo "OrderedCollections DequeModule" ;;
+    JSONCodec) echo "" ;;
     *) echo "Synchronization SystemPackage DequeModule HeapModule OrderedCollections Logging" ;;
     esac
 }

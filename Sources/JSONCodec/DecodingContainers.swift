@@ -1,85 +1,117 @@
 /// The keyed container: the members of one object node.
 struct ObjectReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let document: JSONDocument
-    let node: TreeNode
-    let path: CodingPath
+    let session: DecodingSession
+    let node: UInt32
+    let depth: UInt32
 
-    var codingPath: [any CodingKey] { path.keys }
-    var allKeys: [Key] { node.members.compactMap { Key(stringValue: $0.key) } }
+    var codingPath: [any CodingKey] { session.reader.path(of: node, root: session.root) }
 
-    func contains(_ key: Key) -> Bool { node.member(key.stringValue) != nil }
-
-    func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }
-
-    func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
-        try member(key).value(type, in: document, at: .member(of: path, key))
+    var allKeys: [Key] {
+        session.keyListings += 1
+        let reader = session.reader
+        var keys: [Key] = []
+        var next = Int(node) + 1
+        for _ in 0..<reader[Int(node)].count {
+            if let key = Key(stringValue: reader.string(at: next)) { keys.append(key) }
+            next = reader.end(of: next + 1)
+        }
+        return keys
     }
 
+    func contains(_ key: Key) -> Bool {
+        session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: false) != nil
+    }
+
+    func decodeNil(forKey key: Key) throws -> Bool {
+        let value = session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: false)
+        return try member(at: value, key).decodeNil()
+    }
+
+    @inline(__always)
+    func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
+        try member(key).value(type)
+    }
+
+    @inline(__always)
     func decodeIfPresent<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T? {
-        guard let member = node.member(key.stringValue), !member.isNull else { return nil }
-        return try member.value(type, in: document, at: .member(of: path, key))
+        let value = session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: true)
+        guard let value, session.reader[value].kind != .null else { return nil }
+        return try decoder(at: value).value(type)
     }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type, forKey key: Key
     ) throws -> KeyedDecodingContainer<NestedKey> {
-        try decoder(key).container(keyedBy: type)
+        try member(key).container(keyedBy: type)
     }
 
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-        try decoder(key).unkeyedContainer()
+        try member(key).unkeyedContainer()
     }
 
-    func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
+    func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
 
     /// The decoder of the member "super".
-    func superDecoder() throws -> any Decoder {
-        ValueDecoder(document: document, node: try member(PathKey.super), path: .member(of: path, PathKey.super))
+    func superDecoder() throws -> any Decoder { try member(PathKey.super) }
+
+    @inline(__always)
+    private func member(_ key: some CodingKey) throws -> ValueDecoder {
+        try member(at: session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: true), key)
     }
 
-    private func decoder(_ key: Key) throws -> ValueDecoder {
-        ValueDecoder(document: document, node: try member(key), path: .member(of: path, key))
+    @inline(__always)
+    private func member(at value: Int?, _ key: some CodingKey) throws -> ValueDecoder {
+        guard let value else { throw notFound(key) }
+        return decoder(at: value)
     }
 
-    private func member(_ key: some CodingKey) throws -> TreeNode {
-        guard let member = node.member(key.stringValue) else {
-            let description = "The object has no member \"\(key.stringValue)\"."
-            throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: description))
-        }
-        return member
+    @inline(__always)
+    private func decoder(at value: Int) -> ValueDecoder {
+        ValueDecoder(session: session, node: value, parent: node, index: 0, depth: Int(depth) + 1)
+    }
+
+    private func notFound(_ key: any CodingKey) -> DecodingError {
+        let description = "The object has no member \"\(key.stringValue)\"."
+        return DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: description))
     }
 }
 
 /// The unkeyed container: the elements of one array node.
 struct ArrayReader: UnkeyedDecodingContainer {
-    let document: JSONDocument
-    let node: TreeNode
-    let path: CodingPath
-    let count: Int?
-    private(set) var currentIndex = 0
+    // Three words, so that `any UnkeyedDecodingContainer` holds it without an allocation.
+    private let session: DecodingSession
+    private let node: UInt32
+    private let depth: UInt32
+    /// The next element, and its index.
+    private var next: UInt32
+    private var index: UInt32 = 0
 
-    init(document: JSONDocument, node: TreeNode, path: CodingPath, count: Int) {
-        self.document = document
+    init(session: DecodingSession, node: UInt32, depth: UInt32) {
+        self.session = session
         self.node = node
-        self.path = path
-        self.count = count
+        self.depth = depth
+        next = node + 1
     }
 
-    var codingPath: [any CodingKey] { path.keys }
-    var isAtEnd: Bool { currentIndex == count }
+    var codingPath: [any CodingKey] { session.reader.path(of: node, root: session.root) }
+    var count: Int? { session.reader[Int(node)].count }
+    var currentIndex: Int { Int(index) }
+    var isAtEnd: Bool { Int(index) == session.reader[Int(node)].count }
 
     mutating func decodeNil() throws -> Bool {
-        let isNull = try element(Any?.self).isNull
-        if isNull { currentIndex += 1 }
+        let isNull = try element(Any?.self).decodeNil()
+        if isNull { advance() }
         return isNull
     }
 
+    @inline(__always)
     mutating func decode<T: Decodable>(_ type: T.Type) throws -> T {
-        let value = try element(type).value(type, in: document, at: .element(of: path, currentIndex))
-        currentIndex += 1
+        let value = try element(type).value(type)
+        advance()
         return value
     }
 
+    @inline(__always)
     mutating func decodeIfPresent<T: Decodable>(_ type: T.Type) throws -> T? {
         if isAtEnd { return nil }
         return try decodeNil() ? nil : decode(type)
@@ -88,33 +120,38 @@ struct ArrayReader: UnkeyedDecodingContainer {
     mutating func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type
     ) throws -> KeyedDecodingContainer<NestedKey> {
-        let container = try decoder([String: Any].self).container(keyedBy: type)
-        currentIndex += 1
+        let container = try element([String: Any].self).container(keyedBy: type)
+        advance()
         return container
     }
 
     mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        let container = try decoder([Any].self).unkeyedContainer()
-        currentIndex += 1
+        let container = try element([Any].self).unkeyedContainer()
+        advance()
         return container
     }
 
     mutating func superDecoder() throws -> any Decoder {
-        let decoder = try decoder((any Decoder).self)
-        currentIndex += 1
+        let decoder = try element((any Decoder).self)
+        advance()
         return decoder
     }
 
-    private func decoder(_ type: Any.Type) throws -> ValueDecoder {
-        ValueDecoder(document: document, node: try element(type), path: .element(of: path, currentIndex))
+    @inline(__always)
+    private mutating func advance() {
+        next = UInt32(truncatingIfNeeded: session.reader.end(of: Int(next)))
+        index += 1
     }
 
-    private func element(_ type: Any.Type) throws -> TreeNode {
-        guard !isAtEnd else {
-            let place = CodingPath.element(of: path, currentIndex)
-            let description = "The array has only \(currentIndex) elements."
-            throw DecodingError.valueNotFound(type, .init(codingPath: place.keys, debugDescription: description))
-        }
-        return node.element(currentIndex)
+    @inline(__always)
+    private func element(_ type: Any.Type) throws -> ValueDecoder {
+        guard !isAtEnd else { throw atEnd(type) }
+        return ValueDecoder(session: session, node: Int(next), parent: node, index: currentIndex, depth: Int(depth) + 1)
+    }
+
+    private func atEnd(_ type: Any.Type) -> DecodingError {
+        let path = codingPath + [PathKey(currentIndex)]
+        let description = "The array has only \(currentIndex) elements."
+        return DecodingError.valueNotFound(type, .init(codingPath: path, debugDescription: description))
     }
 }

@@ -37,6 +37,7 @@ struct ObjectWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     func encodeNil(forKey key: Key) throws { try slot.encodeNullMember(key) }
 
+    @inline(__always)
     func encode<T: Encodable>(_ value: T, forKey key: Key) throws { try slot.encodeMember(value, key) }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -52,11 +53,11 @@ struct ObjectWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func superEncoder(forKey key: Key) -> any Encoder { detached(key) }
 
     private func nested(_ key: some CodingKey) -> EncodingSlot {
-        slot.nested({ try slot.beginMember(key) }, { slot.child(key) })
+        slot.nested({ try slot.beginMember(key) }, { slot.child(at: .member(key)) })
     }
 
     private func detached(_ key: some CodingKey) -> EncodingSlot {
-        slot.nested({ try slot.beginMember(key) }, { slot.detachedChild(key) })
+        slot.nested({ try slot.beginMember(key) }, { slot.detachedChild(at: .member(key)) })
     }
 }
 
@@ -69,6 +70,7 @@ struct ArrayWriter: UnkeyedEncodingContainer {
 
     func encodeNil() throws { try slot.encodeNullElement() }
 
+    @inline(__always)
     func encode<T: Encodable>(_ value: T) throws { try slot.encodeElement(value) }
 
     func nestedContainer<NestedKey: CodingKey>(keyedBy keyType: NestedKey.Type) -> KeyedEncodingContainer<NestedKey> {
@@ -78,10 +80,10 @@ struct ArrayWriter: UnkeyedEncodingContainer {
     func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { nested().unkeyedContainer() }
 
     func superEncoder() -> any Encoder {
-        slot.nested({ try slot.beginElement() }, { slot.detachedChild(PathKey(slot.count - 1)) })
+        slot.nested({ try slot.beginElement() }, { slot.detachedChild(at: .element(slot.count - 1)) })
     }
 
     private func nested() -> EncodingSlot {
-        slot.nested({ try slot.beginElement() }, { slot.child(PathKey(slot.count - 1)) })
+        slot.nested({ try slot.beginElement() }, { slot.child(at: .element(slot.count - 1)) })
     }
 }

@@ -3,6 +3,13 @@ protocol DirectlyEncodable {
     func encode(into slot: EncodingSlot) throws
 }
 
+extension DirectlyEncodable {
+    /// The same for a value of this type that stands in memory.
+    static func encode(at value: UnsafeRawPointer, into slot: EncodingSlot) throws {
+        try value.assumingMemoryBound(to: Self.self).pointee.encode(into: slot)
+    }
+}
+
 extension Optional: DirectlyEncodable where Wrapped: Encodable {
     func encode(into slot: EncodingSlot) throws {
         if let value = self { try slot.encode(value) } else { try slot.encodeNull() }
@@ -24,39 +31,71 @@ extension Dictionary: DirectlyEncodable where Key == String, Value: Encodable {
 }
 
 extension EncodingSlot {
+    @inline(__always)
     func encodeMember<T: Encodable>(_ value: T, _ key: some CodingKey) throws {
         try requireEncodable(value, at: key)
         try beginMember(key)
-        if try writeScalar(value) { return }
-        try child(key).encode(value)
+        if writeScalar(value) { return }
+        try encodeChild(value, at: .member(key))
     }
 
+    @inline(__always)
     func encodeElement<T: Encodable>(_ value: T) throws {
         try requireEncodable(value, at: PathKey(count))
         try beginElement()
-        if try writeScalar(value) { return }
-        try child(PathKey(count - 1)).encode(value)
+        if writeScalar(value) { return }
+        try encodeChild(value, at: .element(count - 1))
+    }
+
+    @inline(never)
+    private func encodeChild<T: Encodable>(_ value: T, at place: @autoclosure () -> Place) throws {
+        if T.self == [String].self, writeArray(unsafeBitCast(value, to: [String].self)) { return }
+        if T.self == [Int].self, writeArray(unsafeBitCast(value, to: [Int].self)) { return }
+        let place = place()
+        var child = child(at: place)
+        try child.encodeComposite(value)
+        // An array or object is still open; the writer gives it back.
+        if isKnownUniquelyReferenced(&child) { session.recycle(child) }
+    }
+
+    /// Writes an array of scalars that can always be written, without a slot of its own. False where it would be too deep.
+    @inline(__always)
+    private func writeArray<T: Encodable>(_ elements: [T]) -> Bool {
+        guard depth + 1 < JSONText.maximumDepth else { return false }
+        writer.text.pointee.append(UInt8(ascii: "["))
+        var isFirst = true
+        for element in elements {
+            if !isFirst { writer.text.pointee.append(UInt8(ascii: ",")) }
+            isFirst = false
+            _ = writeScalar(element)
+        }
+        writer.text.pointee.append(UInt8(ascii: "]"))
+        return true
     }
 
     func encodeNullMember(_ key: some CodingKey) throws {
         try beginMember(key)
-        writer.text.pointee.bytes.append(ascii: "null")
+        writer.text.pointee.append(ascii: "null")
     }
 
     func encodeNullElement() throws {
         try beginElement()
-        writer.text.pointee.bytes.append(ascii: "null")
+        writer.text.pointee.append(ascii: "null")
     }
 
     /// The slot of the member or element that has just begun.
-    func child(_ key: some CodingKey) -> EncodingSlot {
-        EncodingSlot(session: session, writer: writer, parent: self, key: key)
+    func child(at place: Place) -> EncodingSlot {
+        if let slot = session.recycledSlot() {
+            slot.reuse(writer: writer, parent: self, place: place)
+            return slot
+        }
+        return EncodingSlot(session: session, writer: writer, parent: self, place: place)
     }
 
     /// The slot of the member or element that has just begun, in a writer of its own.
-    func detachedChild(_ key: some CodingKey) -> EncodingSlot {
-        let apart = writer.spliceValue(at: writer.text.pointee.bytes.count)
-        return EncodingSlot(session: session, writer: apart, parent: self, key: key)
+    func detachedChild(at place: Place) -> EncodingSlot {
+        let apart = writer.spliceValue(at: writer.text.pointee.count)
+        return EncodingSlot(session: session, writer: apart, parent: self, place: place)
     }
 
     /// Refuses the scalars that JSON has no form for, before anything is written for them.
@@ -89,17 +128,17 @@ extension EncodingSlot {
 
     /// Writes a scalar at the end of the text; false when the value is none.
     @inline(__always)
-    func writeScalar<T: Encodable>(_ value: T) throws -> Bool {
+    func writeScalar<T: Encodable>(_ value: T) -> Bool {
         if T.self == String.self {
-            writer.text.pointee.bytes.append(string: unsafeBitCast(value, to: String.self))
+            writer.text.pointee.append(string: unsafeBitCast(value, to: String.self))
         } else if T.self == Int.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: Int.self))
         } else if T.self == Bool.self {
-            writer.text.pointee.bytes.append(bool: unsafeBitCast(value, to: Bool.self))
+            writer.text.pointee.append(bool: unsafeBitCast(value, to: Bool.self))
         } else if T.self == Double.self {
-            writer.text.pointee.bytes.append(floatingPoint: unsafeBitCast(value, to: Double.self))
+            writer.text.pointee.append(double: unsafeBitCast(value, to: Double.self))
         } else if T.self == Float.self {
-            writer.text.pointee.bytes.append(floatingPoint: unsafeBitCast(value, to: Float.self))
+            writer.text.pointee.append(floatingPoint: unsafeBitCast(value, to: Float.self))
         } else {
             return writeRarerInteger(value)
         }
@@ -108,28 +147,28 @@ extension EncodingSlot {
 
     private func writeRarerInteger<T: Encodable>(_ value: T) -> Bool {
         if T.self == UInt8.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt8.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: UInt8.self))
         } else if T.self == Int64.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int64.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: Int64.self))
         } else if T.self == UInt64.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt64.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: UInt64.self))
         } else if T.self == Int32.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int32.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: Int32.self))
         } else if T.self == UInt32.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt32.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: UInt32.self))
         } else if T.self == UInt.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: UInt.self))
         } else if T.self == Int16.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int16.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: Int16.self))
         } else if T.self == UInt16.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt16.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: UInt16.self))
         } else if T.self == Int8.self {
-            writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int8.self))
+            writer.text.pointee.append(integer: unsafeBitCast(value, to: Int8.self))
         } else if #available(macOS 15, iOS 18, tvOS 18, watchOS 11, visionOS 2, *) {
             if T.self == Int128.self {
-                writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: Int128.self))
+                writer.text.pointee.append(integer: unsafeBitCast(value, to: Int128.self))
             } else if T.self == UInt128.self {
-                writer.text.pointee.bytes.append(integer: unsafeBitCast(value, to: UInt128.self))
+                writer.text.pointee.append(integer: unsafeBitCast(value, to: UInt128.self))
             } else {
                 return false
             }

@@ -2,7 +2,7 @@ extension JSON: Codable {
     /// Takes whatever value the decoder holds; order is preserved by this module's own decoder only.
     public init(from decoder: any Decoder) throws {
         if let decoder = decoder as? ValueDecoder {
-            self = withExtendedLifetime(decoder) { decoder.node.json }
+            self = withExtendedLifetime(decoder) { decoder.reader.json(at: decoder.node) }
         } else if let container = try? decoder.container(keyedBy: PathKey.self) {
             var object = Object()
             for key in container.allKeys { object[key.stringValue] = try container.decode(JSON.self, forKey: key) }
@@ -69,8 +69,9 @@ extension JSON: CustomStringConvertible {
     ///
     /// NaN and the infinities, which JSON does not have, are shown as `nan`, `inf` and `-inf`; such a text does not parse.
     public var description: String {
-        var bytes: [UInt8] = []
-        bytes.append(json: self)
-        return String(decoding: bytes, as: UTF8.self)
+        var text = Text()
+        defer { text.deallocate() }
+        text.append(json: self)
+        return String(decoding: text.bytes, as: UTF8.self)
     }
 }

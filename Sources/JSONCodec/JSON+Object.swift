@@ -1,21 +1,39 @@
-internal import OrderedCollections
-
 extension JSON {
     /// The members of a JSON object, in the order in which they were received or inserted.
     ///
     /// It is a collection of `(key, value)` pairs. Equality ignores the order. Keys are equal when they have the same
     /// Unicode scalars, so "\u{e9}" and "e\u{301}" are two keys.
     public struct Object: Sendable {
-        private var members: OrderedDictionary<ExactString, JSON>
+        struct Member: Sendable {
+            let key: ExactString
+            var value: JSON
+        }
+
+        private var members: [Member]
+        /// Where each key stands, once they are many: few are found sooner by looking at each.
+        private var places: [ExactString: Int]?
+
+        private static let fewMembers = 16
 
         /// An object without members.
         public init() {
-            members = [:]
+            members = []
         }
 
         /// The caller has proved that no key occurs twice.
-        init(uniqueMembers: [(ExactString, JSON)]) {
-            members = OrderedDictionary(uncheckedUniqueKeysWithValues: uniqueMembers)
+        init(uniqueMembers: [Member]) {
+            members = uniqueMembers
+            findPlaces()
+        }
+
+        private mutating func findPlaces() {
+            places =
+                members.count <= Self.fewMembers
+                ? nil : Dictionary(uniqueKeysWithValues: zip(members.lazy.map(\.key), members.indices))
+        }
+
+        private func place(of key: ExactString) -> Int? {
+            places.map { $0[key] } ?? members.firstIndex { $0.key == key }
         }
 
         /// The value of that key, or nil where there is none.
@@ -23,15 +41,40 @@ extension JSON {
         /// Setting a value replaces the one that is there and keeps its place, or adds a member at the end. Setting nil
         /// removes the member; to store a null, set `.null`.
         public subscript(key: String) -> JSON? {
-            get { members[ExactString(key)] }
-            set { members[ExactString(key)] = newValue }
+            get { place(of: ExactString(key)).map { members[$0].value } }
+            set {
+                let key = ExactString(key)
+                switch (place(of: key), newValue) {
+                case (let place?, let value?): members[place].value = value
+                case (nil, let value?): append(Member(key: key, value: value))
+                case (let place?, nil):
+                    members.remove(at: place)
+                    findPlaces()
+                case (nil, nil): break
+                }
+            }
+        }
+
+        private mutating func append(_ member: Member) {
+            members.append(member)
+            if places != nil {
+                places?[member.key] = members.count - 1
+            } else if members.count > Self.fewMembers {
+                findPlaces()
+            }
+        }
+
+        /// Calls the closure with each member in order.
+        @inline(__always)
+        func forEachMember(_ body: (String, JSON) throws -> Void) rethrows {
+            for member in members { try body(member.key.string, member.value) }
         }
 
         /// The keys in order.
-        public var keys: [String] { members.keys.map(\.string) }
+        public var keys: [String] { members.map(\.key.string) }
 
         /// The values in the order of the keys.
-        public var values: [JSON] { Array(members.values) }
+        public var values: [JSON] { members.map(\.value) }
     }
 }
 
@@ -42,7 +85,7 @@ extension JSON.Object: RandomAccessCollection {
     public var endIndex: Int { members.count }
 
     public subscript(position: Int) -> Element {
-        let member = members.elements[position]
+        let member = members[position]
         return (member.key.string, member.value)
     }
 }
@@ -57,17 +100,17 @@ extension JSON.Object: ExpressibleByDictionaryLiteral {
 
 extension JSON.Object: Hashable {
     public static func == (left: JSON.Object, right: JSON.Object) -> Bool {
-        left.count == right.count && left.members.allSatisfy { right.members[$0.key] == $0.value }
+        left.count == right.count && left.members.allSatisfy { right[$0.key.string] == $0.value }
     }
 
     public func hash(into hasher: inout Hasher) {
         // A sum, because it must not depend on the order.
         var sum = 0
-        for (key, value) in members {
-            var member = Hasher()
-            member.combine(key)
-            member.combine(value)
-            sum &+= member.finalize()
+        for member in members {
+            var hasher = Hasher()
+            hasher.combine(member.key)
+            hasher.combine(member.value)
+            sum &+= hasher.finalize()
         }
         hasher.combine(count)
         hasher.combine(sum)

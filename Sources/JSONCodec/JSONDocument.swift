@@ -1,122 +1,141 @@
-internal import CJSON
-
 /// A parsed and checked JSON text, to be read as often as wanted, from any thread.
-///
-/// `@unchecked Sendable`: json-c's trees are not thread-safe because their reference counts are plain integers and because
-/// some getters write to the node (`json_object_get_string` on anything but a string caches the printed form). Nothing
-/// here does either: the tree is built and checked before `init` returns and is immutable from then on, no reference is
-/// ever taken or dropped, ``TreeNode`` calls only getters that read, and the one `json_object_put` is in ``Tree``'s
-/// `deinit`, which runs when nobody can read any more, because every reader holds the document.
-package final class JSONDocument: @unchecked Sendable {
-    private let tree: Tree
-    /// Nil for a whole text. Otherwise this is a part of its tree, and keeps it.
-    private let whole: JSONDocument?
+package struct JSONDocument: Sendable {
+    private enum Content: Sendable {
+        /// Never an array or an object. It takes no allocation, but for a string that is long.
+        case scalar(JSON)
+        case tape(Tape, node: Int)
+    }
 
-    /// Some key in the tree is not plain ASCII, or was written with an escape.
-    let hasUnusualKeys: Bool
+    private let content: Content
 
     /// Parses one JSON text. The bytes are not kept.
     ///
     /// - Parameters:
-    ///   - maximumDepth: bounds the stack that parsing, reading and releasing need.
+    ///   - maximumDepth: bounds the stack that reading needs.
     ///   - numbersAreDoubles: the writer has no other numbers than doubles, and writes large ones in their shortest form,
     ///     as JavaScript does: an integer that no double equals stands for the double that is nearest.
     package init(
         parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512, numbersAreDoubles: Bool = false
     ) throws(JSONError) {
-        let scanned = try Scanner.scan(bytes, maximumDepth: maximumDepth)
-        if scanned.edits.isEmpty {
-            tree = try Tree(parsing: UnsafeRawBufferPointer(rebasing: bytes[scanned.value]), depth: scanned.depth)
-        } else {
-            tree = try Tree(parsing: TextEdit.apply(scanned.edits, to: bytes, in: scanned.value), depth: scanned.depth)
-        }
-        whole = nil
-        hasUnusualKeys = scanned.hasUnusualKeys
-        guard try root.verifiedMemberCount() == scanned.memberCount else {
-            throw JSONError(.duplicateKey, "An object has the same key twice; readers disagree on which value counts.")
-        }
-        if numbersAreDoubles, JSONText.firstIntegerBeyondDouble(in: bytes) != nil { root.roundIntegers() }
+        try self.init(
+            parsing: bytes, maximumDepth: maximumDepth, numbersAreDoubles: numbersAreDoubles, byTheReference: false)
     }
 
-    private init(_ node: TreeNode, in document: JSONDocument) {
-        tree = Tree(borrowing: node.pointer)
-        whole = document.whole ?? document
-        hasUnusualKeys = document.hasUnusualKeys
+    /// The same, by way of json-c for every text: what the tests compare with.
+    package init(
+        parsingByTheReference bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512, numbersAreDoubles: Bool = false
+    ) throws(JSONError) {
+        try self.init(
+            parsing: bytes, maximumDepth: maximumDepth, numbersAreDoubles: numbersAreDoubles, byTheReference: true)
+    }
+
+    private init(
+        parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int, numbersAreDoubles: Bool, byTheReference: Bool
+    ) throws(JSONError) {
+        content = try withUnsafeTemporaryAllocation(of: TapeEntry.self, capacity: TapeBuilder.smallCapacity) {
+            (memory) throws(JSONError) in
+            var scanner = Scanner(bytes, maximumDepth: maximumDepth, tapeMemory: memory)
+            try scanner.scan()
+            let outcome = scanner.outcome
+            guard byTheReference || scanner.isDeclined || !outcome.edits.isEmpty else {
+                let text = UnsafeRawBufferPointer(rebasing: bytes[outcome.value])
+                return Self.content(scanner.tape, text, outcome, numbersAreDoubles)
+            }
+            // The scanner's tape is not needed any more.
+            let tree = try ReferenceTree(parsing: bytes, outcome, tapeMemory: memory)
+            return tree.bytes.withUnsafeBytes { Self.content(tree.tape, $0, outcome, numbersAreDoubles) }
+        }
+    }
+
+    private static func content(
+        _ tape: TapeBuilder, _ bytes: UnsafeRawBufferPointer, _ outcome: Scanner.Outcome,
+        _ numbersAreDoubles: Bool
+    ) -> Content {
+        if numbersAreDoubles { tape.roundIntegers() }
+        if tape.count == 1, let start = bytes.baseAddress, !tape.entries[0].isContainer {
+            return .scalar(
+                TapeReader(entries: tape.entries, bytes: start, hasUnusualKeys: false).json(at: 0))
+        }
+        let whole = tape.tape(bytes, depth: outcome.depth, hasUnusualKeys: outcome.hasUnusualKeys)
+        return .tape(whole, node: 0)
+    }
+
+    private init(_ tape: Tape, node: Int) {
+        content = .tape(tape, node: node)
     }
 
     /// A member of the object that this is; nil where it is none, or has no such member.
     package func member(_ key: String) -> JSONDocument? {
-        guard root.kind == .object, let node = root.member(key) else { return nil }
-        return JSONDocument(node, in: self)
+        guard case .tape(let tape, let node) = content else { return nil }
+        var key = key
+        let member = withExtendedLifetime(tape) {
+            let reader = tape.reader
+            guard reader[node].kind == .object else { return nil as Int? }
+            return key.withUTF8 { reader.member(UnsafeRawBufferPointer($0), of: node, from: node + 1) }
+        }
+        return member.map { JSONDocument(tape, node: $0) }
     }
 
     /// The string that this is, where it is one.
     package var string: String? {
-        withExtendedLifetime(self) { root.kind == .string ? root.string : nil }
+        switch content {
+        case .scalar(let json): json.stringValue
+        case .tape(let tape, let node):
+            withExtendedLifetime(tape) { tape.reader[node].isString ? tape.reader.string(at: node) : nil }
+        }
     }
 
-    var root: TreeNode { TreeNode(pointer: tree.root) }
-
     /// The whole text as a value.
-    package var json: JSON { withExtendedLifetime(self) { root.json } }
+    package var json: JSON {
+        switch content {
+        case .scalar(let json): json
+        case .tape(let tape, let node): withExtendedLifetime(tape) { tape.reader.json(at: node) }
+        }
+    }
 
-    /// Reads a `T` from the tree, without a ``JSON`` value in between.
+    /// Reads a `T` from the text, without a ``JSON`` value in between.
     ///
     /// - Throws: `DecodingError`, with the path to the value that does not fit.
     package func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
-        try withExtendedLifetime(self) { try root.value(type, in: self, at: .root) }
+        switch content {
+        case .scalar(let json):
+            if T.self == JSON.self { return unsafeBitCast(json, to: T.self) }  // each from a type to itself
+            if T.self == String.self, case .string(let string) = json { return unsafeBitCast(string, to: T.self) }
+            if T.self == Int.self, let integer = json.integerValue { return unsafeBitCast(integer, to: T.self) }
+            if T.self == Bool.self, case .bool(let bool) = json { return unsafeBitCast(bool, to: T.self) }
+            return try Self.decode(type, from: Tape(of: json), node: 0)
+        case .tape(let tape, let node):
+            return try Self.decode(type, from: tape, node: node)
+        }
+    }
+
+    private static func decode<T: Decodable>(_ type: T.Type, from tape: Tape, node: Int) throws -> T {
+        let session = DecodingSession.make(of: tape, root: node)
+        let decoder = ValueDecoder(session: session, node: node, parent: TapeEntry.none, index: 0, depth: 0)
+        return try decoder.value(type)
     }
 }
 
-/// Owns a tree of json-c's. A null is represented by no pointer.
-private struct Tree: ~Copyable {
-    let root: OpaquePointer?
-    private let isOwned: Bool
-
-    /// A part of another tree.
-    init(borrowing root: OpaquePointer?) {
-        self.root = root
-        isOwned = false
-    }
-
-    /// Parses a text that the scanner has accepted.
-    init(parsing text: UnsafeRawBufferPointer, depth: Int) throws(JSONError) {
-        root = try Self.parse(text, depth: depth)
-        isOwned = true
-    }
-
-    private static func parse(_ text: UnsafeRawBufferPointer, depth: Int) throws(JSONError) -> OpaquePointer? {
-        guard let length = Int32(exactly: text.count) else {
-            throw JSONError(.tooLong, "The text is longer than 2 GiB; split it into several.")
+extension Tape {
+    /// A tape of one value that is neither an array nor an object.
+    fileprivate init(of scalar: JSON) {
+        var text = scalar.stringValue ?? ""
+        let entry: TapeEntry =
+            switch scalar {
+            case .bool(let bool): TapeEntry(bool ? .yes : .no)
+            case .integer(let integer): TapeEntry(integer)
+            case .unsigned(let unsigned): TapeEntry(unsigned)
+            case .double(let double): TapeEntry(double)
+            case .string: TapeEntry(string: 0, count: text.utf8.count, hasEscapes: false, isASCII: false)
+            case .null, .array, .object: TapeEntry(.null)
+            }
+        self = withUnsafePointer(to: entry) { entry in
+            text.withUTF8 { bytes in
+                Tape(
+                    entries: UnsafeBufferPointer(start: entry, count: 1), bytes: UnsafeRawBufferPointer(bytes),
+                    depth: 0,
+                    hasUnusualKeys: false)
+            }
         }
-        // json-c counts a scalar as a level too.
-        guard let depth = Int32(exactly: depth + 1), let tokener = json_tokener_new_ex(depth) else {
-            throw JSONError(.parserFailure, "There is no memory for a JSON parser.")
-        }
-        defer { json_tokener_free(tokener) }
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT)
-        var parsed = json_tokener_parse_ex(tokener, text.baseAddress, length)
-        if json_tokener_get_error(tokener) == json_tokener_continue {
-            // A number or a literal at the top: only a byte more tells json-c that it has ended.
-            parsed = json_tokener_parse_ex(tokener, " ", 1)
-        }
-        let error = json_tokener_get_error(tokener)
-        guard error == json_tokener_success else {
-            json_object_put(parsed)
-            let reason = json_tokener_error_desc(error).map { String(cString: $0) } ?? "unknown error"
-            throw JSONError(.parserFailure, "json-c refused a valid text: \(reason).")
-        }
-        return parsed
-    }
-
-    init(parsing text: [UInt8], depth: Int) throws(JSONError) {
-        root = try text.withUnsafeBufferPointer { (bytes) throws(JSONError) in
-            try Self.parse(UnsafeRawBufferPointer(bytes), depth: depth)
-        }
-        isOwned = true
-    }
-
-    deinit {
-        if isOwned { json_object_put(root) }
     }
 }

@@ -13,25 +13,42 @@ package enum JSONText {
     /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512 levels),
     ///   and whatever the value's `encode(to:)` throws.
     package static func append(_ value: some Encodable, to bytes: inout [UInt8]) throws {
-        let length = bytes.count
+        if appendScalar(value, to: &bytes) { return }
         let session = EncodingSession()
         let writer = TextWriter()
-        swap(&writer.text.pointee.bytes, &bytes)
-        defer {
-            writer.abandon()
-            swap(&writer.text.pointee.bytes, &bytes)
-        }
+        defer { writer.abandon() }
         let slot = EncodingSlot(session: session, writer: writer)
         do {
             try slot.encode(value)
             try session.check()
             writer.finish()
         } catch {
-            writer.text.pointee.bytes.removeLast(writer.text.pointee.bytes.count - length)
-            session.fail(error)
+            session.end(error)
             throw error
         }
         session.end()
+        bytes.append(contentsOf: writer.text.pointee.bytes)
+    }
+
+    /// Writes a value that is a scalar, and one that can be written, without all that an encoder needs. Each
+    /// `unsafeBitCast` is from a type to itself.
+    private static func appendScalar<T: Encodable>(_ value: T, to bytes: inout [UInt8]) -> Bool {
+        if T.self == String.self {
+            let string = unsafeBitCast(value, to: String.self)
+            // An escape for every 32 bytes needs no more memory than that.
+            var text = Text(capacity: string.utf8.count + string.utf8.count / 32 + 16)
+            text.append(string: string)
+            bytes.append(contentsOf: text.bytes)
+            text.deallocate()
+        } else if T.self == Int.self {
+            var text = Text(capacity: 32)
+            text.append(integer: unsafeBitCast(value, to: Int.self))
+            bytes.append(contentsOf: text.bytes)
+            text.deallocate()
+        } else {
+            return false
+        }
+        return true
     }
 }
 
@@ -42,8 +59,11 @@ final class EncodingSession {
     /// A value can recurse without nesting any JSON, through single-value containers, so this is counted apart.
     static let maximumRecursion = 640
 
-    private var recursion = 0
-    private var failure: (any Error)?
+    @exclusivity(unchecked) private var recursion = 0
+    @exclusivity(unchecked) private var failure: (any Error)?
+    /// Slots that nobody knows any more. The first holds the others.
+    @exclusivity(unchecked) private var recycled: EncodingSlot?
+    @exclusivity(unchecked) private var types: [(id: ObjectIdentifier, direct: (any DirectlyEncodable.Type)?)] = []
 
     /// Remembers the first failure: one that a function without `throws` met, or one after which the text is incomplete.
     func fail(_ error: any Error) {
@@ -51,11 +71,46 @@ final class EncodingSession {
     }
 
     /// After this, an encoder or a container that somebody has kept refuses what is written to it.
-    func end() {
-        fail(Self.ended)
+    func end(_ error: any Error = EncodingSession.ended) {
+        fail(error)
+        // One by one: released as a chain they would need as much stack as there are.
+        while recycledSlot() != nil {}
     }
 
-    private static let ended: any Error = EncodingError.invalidValue(
+    // MARK: Slots
+
+    /// Takes a slot that nobody else holds.
+    func recycle(_ slot: EncodingSlot) {
+        slot.reset()
+        slot.outer = recycled
+        recycled = slot
+    }
+
+    func recycledSlot() -> EncodingSlot? {
+        guard let slot = recycled else { return nil }
+        recycled = slot.outer
+        slot.outer = nil
+        return slot
+    }
+
+    // MARK: Types
+
+    /// More types than that are asked anew each time.
+    private static let rememberedTypes = 8
+
+    /// The type itself, where it is one that is written directly. To ask a type for a conformance takes longer than to
+    /// write a small object, so the answers are remembered.
+    func directType<T>(of type: T.Type) -> (any DirectlyEncodable.Type)? {
+        let id = ObjectIdentifier(type)
+        for known in types where known.id == id { return known.direct }
+        let direct = type as? any DirectlyEncodable.Type
+        if types.count < Self.rememberedTypes { types.append((id, direct)) }
+        return direct
+    }
+
+    // MARK: Failure
+
+    static let ended: any Error = EncodingError.invalidValue(
         JSON.null, .init(codingPath: [], debugDescription: "The encoding that this encoder belonged to has ended."))
 
     func check() throws {
@@ -64,13 +119,15 @@ final class EncodingSession {
 
     var hasFailed: Bool { failure != nil }
 
-    func recurse<T>(_ value: T, at slot: EncodingSlot, _ body: () throws -> Void) throws {
+    @inline(__always)
+    func recurse<T: Encodable>(into slot: EncodingSlot, _ value: T) throws {
         recursion += 1
         defer { recursion -= 1 }
-        guard recursion <= Self.maximumRecursion else {
-            throw slot.invalid(
-                value, "Values are encoded inside each other without end, or too deep; look for a cycle.")
-        }
-        try body()
+        guard recursion <= Self.maximumRecursion else { throw endless(value, at: slot) }
+        try value.encode(to: slot)
+    }
+
+    private func endless(_ value: Any, at slot: EncodingSlot) -> EncodingError {
+        slot.invalid(value, "Values are encoded inside each other without end, or too deep; look for a cycle.")
     }
 }

@@ -1,48 +1,82 @@
 extension Scanner {
     /// Scans a string from its opening quote to behind its closing one.
-    mutating func scanString(isKey: Bool) throws(JSONError) {
+    @inline(__always)
+    mutating func scanString(isKey: Bool) throws(JSONError) -> TapeEntry {
         position += 1
+        let start = position
+        skipPlain()
+        guard let byte = peek(), byte == UInt8(ascii: "\"") else { return try scanRest(of: start, isKey: isKey) }
+        position += 1
+        return TapeEntry(
+            string: start - outcome.value.lowerBound, count: position - 1 - start, hasEscapes: false, isASCII: true)
+    }
+
+    /// Goes on with a string that is not just plain ASCII.
+    @inline(never)
+    private mutating func scanRest(of start: Int, isKey: Bool) throws(JSONError) -> TapeEntry {
+        var hasEscapes = false
+        var isASCII = true
         while true {
-            skipPlainWords()
+            skipPlain()
             guard let byte = peek() else { throw unexpectedEnd() }
             switch byte {
             case UInt8(ascii: "\""):
                 position += 1
-                return
+                if isKey {
+                    if hasEscapes || !isASCII { outcome.hasUnusualKeys = true }
+                    // Two keys can be the same key then, though they are written differently.
+                    if hasEscapes { isDeclined = true }
+                }
+                return TapeEntry(
+                    string: start - outcome.value.lowerBound, count: position - 1 - start, hasEscapes: hasEscapes,
+                    isASCII: isASCII)
             case UInt8(ascii: "\\"):
-                if isKey { outcome.hasUnusualKeys = true }
-                try scanEscape(isKey: isKey)
+                hasEscapes = true
+                if bytes.count - position > 1, bytes[position + 1] == UInt8(ascii: "n") {
+                    position += 2
+                } else {
+                    try scanEscape(isKey: isKey)
+                }
             case 0..<0x20:
                 throw JSONError(
                     .syntax, at: position, "A control character stands in a string as it is; write it as an escape.")
             case 0..<0x80:
                 position += 1
             default:
-                if isKey { outcome.hasUnusualKeys = true }
+                isASCII = false
                 try scanMultibyte(byte)
+                while let byte = peek(), byte >= 0x80 { try scanMultibyte(byte) }
             }
         }
     }
 
-    /// Skips eight bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
-    ///
-    /// Each term sets the top bit of the bytes it looks for. A borrow can spoil only bytes above a byte that was found, so
-    /// the lowest bit set is right.
+    /// Skips bytes while none of them is a quote, a backslash, a control character or beyond ASCII: eight at a time, and near
+    /// the end of the text one at a time.
     @inline(__always)
-    private mutating func skipPlainWords() {
-        let low: UInt64 = 0x0101_0101_0101_0101
-        while bytes.count - position >= 8 {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-            let control = word &- low &* 0x20
-            let quote = (word ^ low &* 0x22) &- low
-            let backslash = (word ^ low &* 0x5C) &- low
-            let found = (word | control | quote | backslash) & (low &* 0x80)
-            guard found == 0 else {
-                position += found.trailingZeroBitCount / 8
+    private mutating func skipPlain() {
+        guard let start = bytes.baseAddress else { return }
+        var next = start + position
+        let end = start + bytes.count
+        while end - next >= 16 {
+            let (word, second) = (Word(at: next), Word(at: next + 8))
+            if (word.special | word.bytes | second.special | second.bytes) & Word.tops != 0 { break }
+            next += 16
+        }
+        while end - next >= 8 {
+            let word = Word(at: next)
+            let found = (word.special | word.bytes) & Word.tops
+            next += Word.plainCount(before: found)
+            if found != 0 {
+                position = next - start
                 return
             }
-            position += 8
         }
+        while next < end {
+            let byte = next.load(as: Int8.self)
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C { break }
+            next += 1
+        }
+        position = next - start
     }
 
     private mutating func scanEscape(isKey: Bool) throws(JSONError) {
@@ -83,17 +117,19 @@ extension Scanner {
     }
 
     private mutating func scanFourHexDigits() throws(JSONError) -> UInt16 {
+        let bytes = bytes
         var unit: UInt16 = 0
         for _ in 0..<4 {
-            guard let byte = peek() else { throw unexpectedEnd() }
-            guard let digit = hexDigit(byte) else { throw unexpected(byte, wanted: "four hexadecimal digits") }
+            guard position < bytes.count else { throw unexpectedEnd() }
+            let byte = bytes[position]
+            guard let digit = Self.hexDigit(byte) else { throw unexpected(byte, wanted: "four hexadecimal digits") }
             unit = unit << 4 | digit
             position += 1
         }
         return unit
     }
 
-    private func hexDigit(_ byte: UInt8) -> UInt16? {
+    private static func hexDigit(_ byte: UInt8) -> UInt16? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(byte - UInt8(ascii: "0"))
         case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt16(byte - UInt8(ascii: "a") + 10)

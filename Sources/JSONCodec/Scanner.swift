@@ -1,8 +1,8 @@
-/// Checks that a text is JSON as RFC 8259 defines it, and nothing else.
+/// Checks that a text is JSON as RFC 8259 defines it, and nothing else, and writes its values to a tape.
 ///
-/// json-c alone cannot: even in its strict mode it takes `NaN`, `TRUE` and raw control characters, replaces lone surrogates,
-/// cuts keys at a NUL and ends a text at one. So it only ever sees what has passed here. The scan is one pass without
-/// recursion, and allocates only for more than 64 levels and for the rare ``TextEdit``.
+/// json-c alone cannot check that: even in its strict mode it takes `NaN`, `TRUE` and raw control characters, replaces lone
+/// surrogates, cuts keys at a NUL and ends a text at one. So it only ever sees what has passed here, and of that only what
+/// is rare enough to leave to it; see ``isDeclined``. The scan is one pass without recursion.
 struct Scanner {
     /// What the scan found out about a valid text.
     struct Outcome: Equatable {
@@ -26,25 +26,36 @@ struct Scanner {
     let maximumDepth: Int
     var position = 0
     var outcome = Outcome()
+    /// The text is valid as far as it was read, but has something that json-c is left to judge: an escape in a key, what
+    /// needs a ``TextEdit``, or what will turn out to be an error. Then the tape is good for nothing.
+    var isDeclined = false
+    /// Offsets in it count from the beginning of the value. Open containers are found in it too.
+    private(set) var tape: TapeBuilder
     private var state = State.value
-    private var levels = LevelStack()
+    /// How many arrays and objects are open, and the innermost: its entry, how much it has so far, and whether its members
+    /// have keys.
+    private var depth = 0
+    private var container = TapeEntry.none
+    private var count = 0
+    private var isObject = false
 
-    static func scan(_ bytes: UnsafeRawBufferPointer, maximumDepth: Int) throws(JSONError) -> Outcome {
-        var scanner = Scanner(bytes: bytes, maximumDepth: maximumDepth)
-        return try scanner.run()
-    }
-
-    init(bytes: UnsafeRawBufferPointer, maximumDepth: Int) {
+    /// - Parameter memory: what the tape begins in.
+    init(_ bytes: UnsafeRawBufferPointer, maximumDepth: Int, tapeMemory: UnsafeMutableBufferPointer<TapeEntry>) {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
+        tape = TapeBuilder(in: tapeMemory, byteCount: bytes.count)
     }
 
-    private mutating func run() throws(JSONError) -> Outcome {
+    mutating func scan() throws(JSONError) {
+        guard Int32(exactly: bytes.count) != nil else {
+            throw JSONError(.tooLong, "The text is longer than 2 GiB; split it into several.")
+        }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
             throw JSONError(.syntax, at: 0, "The text begins with a byte order mark; send the JSON without it.")
         }
         skipWhitespace()
         let start = position
+        outcome.value = start..<start
         while true {
             guard let byte = peek() else { throw unexpectedEnd() }
             switch state {
@@ -56,7 +67,7 @@ struct Scanner {
             case .key: try scanKey(byte)
             case .afterValue: try scanSeparator(byte)
             }
-            if state == .afterValue && levels.count == 0 { break }
+            if state == .afterValue && depth == 0 { break }
             skipWhitespace()
         }
         outcome.value = start..<position
@@ -64,27 +75,31 @@ struct Scanner {
         guard position == bytes.count else {
             throw JSONError(.syntax, at: position, "There is more after the end of the value; send one value a text.")
         }
-        return outcome
     }
 
     private mutating func scanValue(_ byte: UInt8) throws(JSONError) {
         state = .afterValue
         switch byte {
-        case UInt8(ascii: "\""): try scanString(isKey: false)
-        case UInt8(ascii: "{"): try open(object: true)
-        case UInt8(ascii: "["): try open(object: false)
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try scanNumber()
-        case UInt8(ascii: "t"): try scanLiteral("true")
-        case UInt8(ascii: "f"): try scanLiteral("false")
-        case UInt8(ascii: "n"): try scanLiteral("null")
+        case UInt8(ascii: "\""): write(try scanString(isKey: false))
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): write(try scanNumber())
+        case UInt8(ascii: "{"): try open(.object)
+        case UInt8(ascii: "["): try open(.array)
+        case UInt8(ascii: "t"):
+            try scanLiteral("true")
+            write(TapeEntry(.yes))
+        case UInt8(ascii: "f"):
+            try scanLiteral("false")
+            write(TapeEntry(.no))
+        case UInt8(ascii: "n"):
+            try scanLiteral("null")
+            write(TapeEntry(.null))
         default: throw unexpected(byte, wanted: "a value")
         }
     }
 
     private mutating func scanKey(_ byte: UInt8) throws(JSONError) {
         guard byte == UInt8(ascii: "\"") else { throw unexpected(byte, wanted: "a key in double quotes") }
-        try scanString(isKey: true)
-        outcome.memberCount += 1
+        append(try scanString(isKey: true))
         skipWhitespace()
         guard let colon = peek() else { throw unexpectedEnd() }
         guard colon == UInt8(ascii: ":") else { throw unexpected(colon, wanted: "a colon") }
@@ -93,7 +108,6 @@ struct Scanner {
     }
 
     private mutating func scanSeparator(_ byte: UInt8) throws(JSONError) {
-        let isObject = levels.topIsObject
         switch byte {
         case UInt8(ascii: ","):
             position += 1
@@ -105,20 +119,54 @@ struct Scanner {
         }
     }
 
-    private mutating func open(object: Bool) throws(JSONError) {
-        guard levels.count < maximumDepth else {
+    // MARK: The tape
+
+    @inline(__always)
+    private mutating func append(_ entry: TapeEntry) {
+        tape.append(entry, progress: position)
+    }
+
+    /// Writes a value that is complete.
+    @inline(__always)
+    private mutating func write(_ value: TapeEntry) {
+        append(value)
+        count += 1
+    }
+
+    private mutating func open(_ kind: TapeEntry.Kind) throws(JSONError) {
+        guard depth < maximumDepth else {
             throw JSONError(.tooDeep, at: position, "Arrays and objects are nested deeper than \(maximumDepth) levels.")
         }
-        levels.push(object: object)
-        outcome.depth = max(outcome.depth, levels.count)
+        depth += 1
+        outcome.depth = max(outcome.depth, depth)
         position += 1
-        state = object ? .firstKey : .firstElement
+        isObject = kind == .object
+        state = isObject ? .firstKey : .firstElement
+        let opened = UInt32(truncatingIfNeeded: tape.count)
+        write(TapeEntry(open: kind, in: container, index: count))
+        if container != TapeEntry.none { tape.entries[Int(container)].note(count: count) }
+        container = opened
+        count = 0
     }
 
     private mutating func close() {
-        levels.pop()
+        let closed = Int(container)
+        tape.entries[closed].close(count: count, length: tape.count - closed)
+        if isObject {
+            outcome.memberCount += count
+            // Without an address there is no text, and so no object. json-c finds the key once more, and makes the error.
+            if let start = bytes.baseAddress, tape.hasRepeatedKey(closed, bytes: start + outcome.value.lowerBound) {
+                isDeclined = true
+            }
+        }
+        depth -= 1
         position += 1
         state = .afterValue
+        container = tape.entries[closed].parent
+        if container != TapeEntry.none {
+            count = tape.entries[Int(container)].count
+            isObject = tape.entries[Int(container)].kind == .object
+        }
     }
 
     private mutating func scanLiteral(_ literal: StaticString) throws(JSONError) {
@@ -155,30 +203,5 @@ extension Scanner {
 
     func unexpectedEnd() -> JSONError {
         JSONError(.syntax, at: bytes.count, "The text ends before the value is complete; it is empty or was cut off.")
-    }
-}
-
-/// Which of the open levels are objects: a bit each, the first 64 of them without an allocation.
-private struct LevelStack {
-    private(set) var count = 0
-    private var bits: UInt64 = 0
-    private var spilled: [UInt64] = []
-
-    var topIsObject: Bool { bits & 1 == 1 }
-
-    mutating func push(object: Bool) {
-        if count > 0 && count % 64 == 0 {
-            spilled.append(bits)
-        }
-        bits = bits << 1 | (object ? 1 : 0)
-        count += 1
-    }
-
-    mutating func pop() {
-        count -= 1
-        bits >>= 1
-        if count > 0 && count % 64 == 0 {
-            bits = spilled.removeLast()
-        }
     }
 }

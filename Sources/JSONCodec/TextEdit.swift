@@ -47,19 +47,16 @@ struct TextEdit: Equatable {
 enum ModifiedUTF8 {
     static let nul: [UInt8] = [0xC0, 0x80]
 
-    static func string(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
-        guard bytes.contains(nul[0]) else { return String(decoding: bytes, as: UTF8.self) }
-        var plain: [UInt8] = []
+    /// The bytes with each NUL as one byte again.
+    static func bytes(_ modified: UnsafeRawBufferPointer) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(modified.count)
         var position = 0
-        while position < bytes.count {
-            let isNul = bytes[position] == nul[0]
-            plain.append(isNul ? 0 : bytes[position])
+        while position < modified.count {
+            let isNul = modified[position] == nul[0]
+            bytes.append(isNul ? 0 : modified[position])
             position += isNul ? 2 : 1
         }
-        return String(decoding: plain, as: UTF8.self)
-    }
-
-    static func bytes(_ string: String) -> [UInt8] {
-        string.utf8.flatMap { $0 == 0 ? nul : [$0] }
+        return bytes
     }
 }

@@ -8,9 +8,10 @@ final class TextWriter {
     /// time. They are not needed: the pointer never leaves this module, a writer belongs to one call of
     /// ``JSONText/append(_:to:)`` on one thread, and no function that is given the text calls out of this module.
     let text: UnsafeMutablePointer<Text>
-    /// From the outermost to the innermost; a slot's `level` is its index.
-    private var open: [EncodingSlot] = []
-    private var splices: [Splice] = []
+    /// The innermost of the open containers; each knows the one that it stands in.
+    @exclusivity(unchecked) private var innermost: EncodingSlot?
+    @exclusivity(unchecked) private var openCount = 0
+    @exclusivity(unchecked) private var splices: [Splice] = []
 
     private struct Splice {
         enum Purpose: Int {
@@ -28,20 +29,37 @@ final class TextWriter {
     }
 
     deinit {
-        text.deinitialize(count: 1)
+        text.pointee.deallocate()
         text.deallocate()
     }
 
+    /// Returns the level of the slot, which is its index counted from the outermost.
     func push(_ slot: EncodingSlot) -> Int {
-        open.append(slot)
-        return open.count - 1
+        slot.outer = innermost
+        innermost = slot
+        openCount += 1
+        return openCount - 1
+    }
+
+    private func pop() -> EncodingSlot? {
+        guard let slot = innermost else { return nil }
+        innermost = slot.outer
+        slot.outer = nil
+        openCount -= 1
+        return slot
     }
 
     /// Closes all that is open inside the container at that level; -1 stands for what is around all of them.
+    @inline(__always)
     func close(above level: Int) {
-        while open.count > level + 1 {
-            let mayContinue = !isKnownUniquelyReferenced(&open[open.count - 1])
-            open.removeLast().close(mayContinue: mayContinue)
+        if openCount > level + 1 { closeInner(above: level) }
+    }
+
+    private func closeInner(above level: Int) {
+        while openCount > level + 1, var slot = pop() {
+            let mayContinue = !isKnownUniquelyReferenced(&slot)
+            slot.close(mayContinue: mayContinue)
+            if !mayContinue { slot.session.recycle(slot) }
         }
     }
 
@@ -63,7 +81,7 @@ final class TextWriter {
 
     /// Closes all that is open and puts every splice in its place.
     func finish() {
-        while let slot = open.popLast() { slot.close(mayContinue: false) }
+        while let slot = pop() { slot.close(mayContinue: false) }
         guard !splices.isEmpty else { return }
         // At one offset a value comes before the members that follow it. Otherwise the order of making counts.
         let ordered = splices.enumerated().sorted { left, right in
@@ -71,63 +89,24 @@ final class TextWriter {
                 < (right.element.offset, right.element.purpose.rawValue, right.offset)
         }
         splices = []
-        var spliced: [UInt8] = []
+        var spliced = Text()
         var position = 0
         for (_, splice) in ordered {
             splice.writer.finish()
-            spliced.append(contentsOf: text.pointee.bytes[position..<splice.offset])
-            spliced.append(
-                contentsOf: splice.writer.text.pointee.bytes.isEmpty
-                    ? Array("{}".utf8) : splice.writer.text.pointee.bytes)
+            spliced.append(UnsafeBufferPointer(rebasing: text.pointee.bytes[position..<splice.offset]))
+            let part = splice.writer.text.pointee.bytes
+            if part.isEmpty { spliced.append(ascii: "{}") } else { spliced.append(part) }
             position = splice.offset
         }
-        spliced.append(contentsOf: text.pointee.bytes[position...])
-        text.pointee.bytes = spliced
+        spliced.append(UnsafeBufferPointer(rebasing: text.pointee.bytes[position...]))
+        text.pointee.replaceBytes(with: &spliced)
+        spliced.deallocate()
     }
 
     /// Lets go of the open containers, which hold this writer in their turn.
     func abandon() {
-        open = []
+        while pop() != nil {}
         for splice in splices { splice.writer.abandon() }
         splices = []
-    }
-}
-
-extension TextWriter {
-    /// The text itself and the keys in it.
-    struct Text {
-        var bytes: [UInt8] = []
-        /// Where the keys of the open objects stand, escaped and without quotes; a run for each open slot.
-        var keys: [Range<Int>] = []
-
-        /// Writes a key, its colon, and a comma before it where it is not the first.
-        mutating func append(key: String, isFirst: Bool) -> Range<Int> {
-            if !isFirst { bytes.append(UInt8(ascii: ",")) }
-            bytes.append(UInt8(ascii: "\""))
-            let start = bytes.count
-            bytes.append(escaped: key)
-            let end = bytes.count
-            bytes.append(ascii: "\":")
-            return start..<end
-        }
-
-        /// The same, and records the key, unless an object whose keys begin at `firstKey` has it already: then it writes
-        /// nothing and returns false. The keys are compared one by one, which beats hashing for sixteen or so.
-        mutating func append(newKey key: String, isFirst: Bool, firstKey: Int) -> Bool {
-            let length = bytes.count
-            let range = append(key: key, isFirst: isFirst)
-            let isKnown = bytes.withUnsafeBufferPointer { bytes in
-                keys[firstKey...].contains { known in
-                    known.count == range.count && bytes[known].elementsEqual(bytes[range])
-                }
-            }
-            if isKnown {
-                bytes.removeLast(bytes.count - length)
-            } else {
-                if keys.isEmpty { keys.reserveCapacity(EncodingSlot.fewKeys) }
-                keys.append(range)
-            }
-            return !isKnown
-        }
     }
 }

@@ -20,6 +20,25 @@ struct RoundTripTests {
         #expect(try #require(document.json.arrayValue).map { $0.doubleValue?.bitPattern } == doubles.map(\.bitPattern))
     }
 
+    @Test("doubles of few decimals are written as Swift describes them")
+    func shortDoubles() throws {
+        var random = SeededGenerator(seed: 9)
+        var doubles = [
+            0.001, -0.001, 0.0005, 1e12, 1e12 - 0.001, 1e15, 999_999_999_999.999, 1e-300, 0.1 + 0.2, 1e14 / 3,
+        ]
+        for decimals in [1.0, 2, 4, 5, 8, 10, 100, 1000, 10_000] {
+            for magnitude in [1e2, 1e6, 1e11, 1e15, 1e17] {
+                for _ in 0..<300 {
+                    let double =
+                        (Double.random(in: -magnitude...magnitude, using: &random) * decimals).rounded() / decimals
+                    doubles += [double, double.nextUp, double.nextDown]
+                }
+            }
+        }
+        #expect(try text(doubles) == "[" + doubles.map(\.description).joined(separator: ",") + "]")
+        #expect(JSON.array(doubles.map { .double($0) }).description == "\(doubles)".filter { $0 != " " })
+    }
+
     @Test("random floats come back with the same bits")
     func floats() throws {
         var random = SeededGenerator(seed: 2)

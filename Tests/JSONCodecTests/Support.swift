@@ -17,11 +17,11 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 extension JSONDocument {
-    convenience init(_ text: String) throws {
+    init(_ text: String) throws {
         try self.init(Array(text.utf8))
     }
 
-    convenience init(_ bytes: [UInt8]) throws {
+    init(_ bytes: [UInt8]) throws {
         // A copy of exactly this size, so that AddressSanitizer sees a read past the end.
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
         defer { copy.deallocate() }

@@ -85,6 +85,25 @@ struct ValueTests {
         #expect(JSON.Object().isEmpty)
     }
 
+    @Test("an object finds its members while it grows and shrinks")
+    func manyMembers() {
+        var object = JSON.Object()
+        for count in 1...40 {
+            object["k\(count)"] = .integer(Int64(count))
+            object["k1"] = .integer(Int64(-count))
+            #expect(object.count == count)
+            #expect((2...40).allSatisfy { object["k\($0)"] == ($0 <= count ? .integer(Int64($0)) : nil) })
+        }
+        let copy = object
+        for count in 1...39 {
+            object["k\(count)"] = nil
+            object["absent"] = nil
+            #expect(object.keys == (count + 1...40).map { "k\($0)" })
+            #expect((1...40).allSatisfy { object["k\($0)"] == ($0 > count ? .integer(Int64($0)) : nil) })
+        }
+        #expect(copy.count == 40 && copy["k1"] == -40 && copy["k40"] == 40)
+    }
+
     @Test("subscripts never trap")
     func subscripts() {
         var json: JSON = [1, 2]

@@ -1,19 +1,16 @@
 import JSONCodec
 
-/// Whatever the bytes are: nothing traps, and what is accepted is written again and read back as an equal value.
+/// Whatever the bytes are: nothing traps, json-c judges them alike, and what is accepted is written again and read back as
+/// an equal value.
 ///
 ///     FORK_FUZZING=1 swift build -c release --product FuzzJSON --scratch-path .build-fuzz \
 ///         --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
 ///     .build-fuzz/release/FuzzJSON -max_total_time=60 -max_len=4096 fuzz-corpus
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
-    let document: JSONDocument
-    do {
-        document = try JSONDocument(parsing: UnsafeRawBufferPointer(start: start, count: count))
-    } catch {
-        precondition(error.code != .parserFailure, "json-c and the scanner disagree: \(error)")
-        return 0
-    }
+    let text = UnsafeRawBufferPointer(start: start, count: count)
+    compare(text, numbersAreDoubles: true)
+    guard let document = compare(text, numbersAreDoubles: false) else { return 0 }
     let json = document.json
     var bytes: [UInt8] = []
     do {
@@ -26,6 +23,33 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     _ = try? document.decode([String: [Double]].self)
     _ = try? document.decode([Record].self)
     return 0
+}
+
+/// What the scanner makes of a text against what json-c does.
+@discardableResult
+private func compare(_ text: UnsafeRawBufferPointer, numbersAreDoubles: Bool) -> JSONDocument? {
+    let reference: JSONDocument
+    do {
+        reference = try JSONDocument(parsingByTheReference: text, numbersAreDoubles: numbersAreDoubles)
+    } catch {
+        precondition(error.code != .parserFailure, "json-c and the scanner disagree: \(error)")
+        do {
+            _ = try JSONDocument(parsing: text, numbersAreDoubles: numbersAreDoubles)
+            preconditionFailure("Only json-c refuses the text: \(error)")
+        } catch let own {
+            precondition(own.code == error.code && own.offset == error.offset, "\(own) instead of \(error)")
+            return nil
+        }
+    }
+    do {
+        let document = try JSONDocument(parsing: text, numbersAreDoubles: numbersAreDoubles)
+        precondition(document.json == reference.json, "json-c reads another value.")
+        // Tells the order of keys and the sign of zero, and every double exactly.
+        precondition(document.json.description == reference.json.description, "json-c reads the value otherwise.")
+        return document
+    } catch {
+        preconditionFailure("Only the scanner refuses the text: \(error)")
+    }
 }
 
 private struct Record: Codable {

@@ -1,0 +1,58 @@
+/// What all parts of one decoding share, in one allocation: the tape, and for each level of depth a cursor.
+///
+/// Types read the members of an object in the order in which they were written, nearly always, so a member is looked for
+/// behind the one before it. The elements are the cursors: the object in the upper half of a word, and in the lower where
+/// to look first. One word, so that a cursor never stands in another object. An object at the same depth takes the
+/// cursor over, and one inside does not: so whatever stands in the members, to read all of them takes linear time.
+final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
+    struct Header {
+        let tape: Tape
+        let reader: TapeReader
+        /// The value that is decoded, with which every coding path begins.
+        let root: Int
+        var keyListings = 0
+    }
+
+    static func make(of tape: Tape, root: Int) -> DecodingSession {
+        let depth = tape.depth
+        let made = DecodingSession.create(minimumCapacity: depth) { _ in
+            Header(tape: tape, reader: tape.reader, root: root)
+        }
+        made.withUnsafeMutablePointerToElements { $0.initialize(repeating: .max, count: depth) }
+        // `create` makes an object of the class that it is called on.
+        return unsafeDowncast(made, to: DecodingSession.self)
+    }
+
+    @inline(__always)
+    var reader: TapeReader { withUnsafeMutablePointerToHeader { $0.pointee.reader } }
+
+    var root: Int { withUnsafeMutablePointerToHeader { $0.pointee.root } }
+
+    /// How often all the keys of an object were asked for, which is what dictionaries do.
+    var keyListings: Int {
+        @inline(__always) get { withUnsafeMutablePointerToHeader { $0.pointee.keyListings } }
+        set { withUnsafeMutablePointerToHeader { $0.pointee.keyListings = newValue } }
+    }
+
+    /// The value of a member; nil where there is none.
+    ///
+    /// - Parameters:
+    ///   - depth: how many arrays and objects are around the object.
+    ///   - isLast: the member is read now, and the next is looked for behind it.
+    func member(_ key: String, of object: Int, depth: Int, isLast: Bool) -> Int? {
+        var key = key
+        return key.withUTF8 { member(UnsafeRawBufferPointer($0), of: object, depth: depth, isLast: isLast) }
+    }
+
+    @inline(__always)
+    private func member(_ key: UnsafeRawBufferPointer, of object: Int, depth: Int, isLast: Bool) -> Int? {
+        withUnsafeMutablePointers { header, cursors in
+            let reader = header.pointee.reader
+            let cursor = cursors[depth]
+            let start = Int(cursor >> 32) == object ? Int(cursor & 0xFFFF_FFFF) : object + 1
+            guard let value = reader.member(key, of: object, from: start) else { return nil }
+            cursors[depth] = UInt64(object) << 32 | UInt64(isLast ? reader.end(of: value) : value - 1)
+            return value
+        }
+    }
+}

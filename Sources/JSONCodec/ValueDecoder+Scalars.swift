@@ -1,0 +1,64 @@
+/// Reads one node as a scalar, or says why it is none.
+extension ValueDecoder {
+    @inline(__always)
+    func bool() throws -> Bool {
+        switch entry.kind {
+        case .no: return false
+        case .yes: return true
+        default: throw mismatch(Bool.self, wanted: "a boolean")
+        }
+    }
+
+    @inline(__always)
+    func string() throws -> String {
+        let reader = reader
+        guard reader[node].isString else { throw mismatch(String.self, wanted: "a string") }
+        return reader.string(at: node)
+    }
+
+    /// An integer, exactly. `3.0` counts as 3, because a JavaScript peer has only one kind of number.
+    @inline(__always)
+    func integer<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
+        let entry = entry
+        if entry.kind == .integer, let integer = T(exactly: Int64(bitPattern: entry.payload)) { return integer }
+        return try rarerInteger(type)
+    }
+
+    private func rarerInteger<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
+        guard let number = entry.number else { throw mismatch(type, wanted: "a number") }
+        guard let integer = number.exactly(type) else {
+            throw corrupted("The number \(number) does not fit \(type); nothing is rounded or cut.")
+        }
+        return integer
+    }
+
+    func floatingPoint<T: BinaryFloatingPoint & CustomStringConvertible>(_ type: T.Type) throws -> T {
+        guard let number = entry.number else { throw mismatch(type, wanted: "a number") }
+        guard let value = number.faithfully(type) else {
+            throw corrupted("The number \(number) would become another number as \(type).")
+        }
+        return value
+    }
+
+    @inline(never)
+    func mismatch(_ type: Any.Type, wanted: String) -> DecodingError {
+        let description = "Expected \(wanted), found \(entry.kindDescription)."
+        let context = DecodingError.Context(codingPath: codingPath, debugDescription: description)
+        return entry.kind == .null ? .valueNotFound(type, context) : .typeMismatch(type, context)
+    }
+
+    @inline(never)
+    func corrupted(_ description: String) -> DecodingError {
+        .dataCorrupted(DecodingError.Context(codingPath: codingPath, debugDescription: description))
+    }
+}
+
+extension Number: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .integer(let integer): integer.description
+        case .unsigned(let unsigned): unsigned.description
+        case .double(let double): double.description
+        }
+    }
+}

@@ -173,6 +173,8 @@ extension Channel {
     /// Delivers what the consumers take, and returns what is left.
     private func decode(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var input = bytes
+        loop.exchangeSpareMemory(&inbound.decoder.spare)
+        defer { loop.exchangeSpareMemory(&inbound.decoder.spare) }
         do throws(WireError) {
             while wantsMore, let frame = try inbound.decoder.next(from: &input) {
                 try deliver(frame)
@@ -193,8 +195,12 @@ extension Channel {
         }
     }
 
-    private func deliver(_ frame: InboundFrame) throws(WireError) {
-        if dialect == .node { return try deliverLine(frame) }
+    private func deliver(_ frame: consuming InboundFrame) throws(WireError) {
+        if dialect == .node {
+            try deliverLine(frame)
+            if let memory = (consume frame).spentMemory() { inbound.decoder.recycle(memory) }
+            return
+        }
         var handles: SharedDescriptors?
         if frame.handleCount > 0 {
             handles = try takeHandles(frame.handleCount, at: frame.position)
@@ -215,6 +221,7 @@ extension Channel {
                     InboundMessage(
                         content: .json(try JSONDocument(parsing: bytes)), handles: handles, byteCount: bytes.count)
                 }
+                if let memory = (consume frame).spentMemory() { inbound.decoder.recycle(memory) }
                 give(message)
             } catch {
                 inbound.delegate?.channelFailed(.badPayload(error))

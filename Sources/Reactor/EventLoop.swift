@@ -108,6 +108,12 @@ public final class EventLoop: Sendable {
         core.withReadBuffer(body)
     }
 
+    /// Gives away, and takes in exchange, memory that only its size is of worth: one piece for all users of the loop. Only
+    /// on the loop.
+    package func exchangeSpareMemory(_ memory: inout [UInt8]) {
+        core.exchangeSpareMemory(&memory)
+    }
+
     // MARK: The shared loop
 
     private static let sharedLoop = Locked<EventLoop?>(nil)

@@ -45,6 +45,8 @@ final class LoopCore: @unchecked Sendable {
         @exclusivity(unchecked) var runningJobs = Deque<Job>()
         @exclusivity(unchecked) var polling = PollingState(coreCount: System.coreCount)
         @exclusivity(unchecked) var participants: [any TurnParticipant] = []
+        /// Memory that one of them has used, and that the next may.
+        @exclusivity(unchecked) var spareMemory: [UInt8] = []
         /// What all channels of the loop read into. Untouched pages cost nothing.
         let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
@@ -195,6 +197,11 @@ final class LoopCore: @unchecked Sendable {
     func withReadBuffer(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
         assert(isCurrent)
         body(confined.readBuffer)
+    }
+
+    func exchangeSpareMemory(_ memory: inout [UInt8]) {
+        assert(isCurrent)
+        swap(&memory, &confined.spareMemory)
     }
 
     /// Waits for events, and not at all where something has been handed over; then does what there is to do. The wait

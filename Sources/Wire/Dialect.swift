@@ -26,6 +26,19 @@ package struct StreamDecoder {
         }
     }
 
+    /// Memory to gather a long message in, where there is some. The owner lends it.
+    package var spare: [UInt8] {
+        get { dialect == .native ? frames.spare : lines.spare }
+        set { if dialect == .native { frames.spare = newValue } else { lines.spare = newValue } }
+    }
+
+    /// Takes back the memory of a message that has been dealt with, unless what is there is larger.
+    package mutating func recycle(_ memory: consuming [UInt8]) {
+        guard memory.capacity <= FrameDecoder.keptCapacity, memory.capacity > spare.capacity else { return }
+        memory.removeAll(keepingCapacity: true)
+        spare = memory
+    }
+
     /// Takes bytes from the front of the input until a message is complete; nil when the input is used up.
     package mutating func next(from input: inout UnsafeRawBufferPointer) throws(WireError) -> InboundFrame? {
         switch dialect {

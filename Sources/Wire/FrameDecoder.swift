@@ -25,6 +25,14 @@ package struct InboundFrame {
         }
     }
 
+    /// The memory of a body that nobody needs any more; nil where it lies in the input.
+    package consuming func spentMemory() -> [UInt8]? {
+        switch body {
+        case .borrowed: nil
+        case .owned(let bytes): bytes
+        }
+    }
+
     /// The body as an array; copies only what is borrowed.
     package consuming func bytes() -> [UInt8] {
         switch body {
@@ -45,6 +53,9 @@ package struct FrameDecoder {
     /// What a header alone reserves at most: as much as the fragments that this package sends have.
     static let reservedCount = FrameEncoder.fragmentSize
 
+    /// Memory that is larger than this is not kept for the next message.
+    static let keptCapacity = 2 << 20
+
     /// The longest message, all its fragments together, in bytes.
     package var messageLimit: Int
 
@@ -60,6 +71,9 @@ package struct FrameDecoder {
     private var unfinished: (header: FrameHeader, position: UInt64)?
     private var messageBody: [UInt8] = []
     private var controlBody: [UInt8] = []
+    /// Memory of a message before, to gather the next in: fresh memory of such a size costs more than what is written to
+    /// it. Lent by the owner.
+    package var spare: [UInt8] = []
     private var hasHello = false
 
     package init(messageLimit: Int) {
@@ -169,7 +183,11 @@ package struct FrameDecoder {
             controlBody.append(contentsOf: portion)
         } else {
             // Only for the first frame: growing to the exact size for each fragment would copy all of them each time.
-            if messageBody.isEmpty { messageBody.reserveCapacity(min(frame.bodyCount, Self.reservedCount)) }
+            if messageBody.isEmpty {
+                // Bytes are given away with their memory, which has to be of their size.
+                if frame.kind == .message { swap(&messageBody, &spare) }
+                messageBody.reserveCapacity(min(frame.bodyCount, Self.reservedCount))
+            }
             messageBody.append(contentsOf: portion)
         }
     }

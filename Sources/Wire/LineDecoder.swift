@@ -8,6 +8,8 @@ package struct LineDecoder {
     /// The beginning of a line whose end is still to come.
     private var line: [UInt8] = []
     private var linePosition: UInt64 = 0
+    /// As that of a ``FrameDecoder``.
+    package var spare: [UInt8] = []
 
     package init(messageLimit: Int) {
         self.messageLimit = messageLimit
@@ -24,6 +26,7 @@ package struct LineDecoder {
         input = UnsafeRawBufferPointer(rebasing: input[taken...])
         position += UInt64(taken)
         guard end != nil else {
+            if line.isEmpty { swap(&line, &spare) }
             line.append(contentsOf: part)
             return nil
         }

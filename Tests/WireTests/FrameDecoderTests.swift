@@ -220,3 +220,59 @@ private final class FedDecoder {
         }
     }
 }
+
+@Suite("Memory of gathered messages")
+struct SpareMemoryTests {
+    private func decoder() throws -> StreamDecoder {
+        var decoder = StreamDecoder(dialect: .native, messageLimit: 8 << 20)
+        try feed(Hello(messageLimit: 1024).frame(), &decoder) { _ in }
+        return decoder
+    }
+
+    /// Reads bytes in two portions, so that a frame in them is gathered.
+    private func feed(
+        _ bytes: [UInt8], _ decoder: inout StreamDecoder, _ body: (consuming InboundFrame) -> Void
+    ) throws {
+        for portion in [bytes[..<9], bytes[9...]] {
+            try Array(portion).withUnsafeBytes { buffer in
+                var input = buffer
+                while let frame = try decoder.next(from: &input) { body(frame) }
+            }
+        }
+    }
+
+    @Test("memory that was given back is used for the next message, and a larger one for the one after it")
+    func used() throws {
+        var decoder = try decoder()
+        var contents: [[UInt8]] = []
+        var addresses: [UnsafeRawPointer?] = []
+        for (index, count) in [100_000, 90_000, 200_000, 150_000].enumerated() {
+            var memory: [UInt8]?
+            try feed(FrameEncoder.frame(.message, [UInt8](repeating: UInt8(index), count: count)), &decoder) { frame in
+                contents.append(frame.withBytes { Array($0) })
+                memory = frame.spentMemory()
+            }
+            memory?.withUnsafeBytes { addresses.append($0.baseAddress) }
+            decoder.recycle(memory.take() ?? [])
+        }
+        #expect(contents.map(\.count) == [100_000, 90_000, 200_000, 150_000])
+        #expect(contents.enumerated().allSatisfy { index, bytes in bytes.allSatisfy { $0 == UInt8(index) } })
+        #expect(addresses[1] == addresses[0])
+        #expect(addresses[3] == addresses[2])
+        #expect(decoder.spare.isEmpty)
+        #expect(decoder.spare.capacity >= 200_000)
+    }
+
+    @Test("bytes are gathered in memory of their own, and too much of it is not kept")
+    func notUsed() throws {
+        var decoder = try decoder()
+        decoder.spare.reserveCapacity(100_000)
+        let address = decoder.spare.withUnsafeBytes { $0.baseAddress }
+        try feed(FrameEncoder.frame(.bytes, [UInt8](repeating: 1, count: 50_000)), &decoder) { frame in
+            #expect(frame.bytes().withUnsafeBytes { $0.baseAddress } != address)
+        }
+        #expect(decoder.spare.withUnsafeBytes { $0.baseAddress } == address)
+        decoder.recycle([UInt8](repeating: 1, count: (2 << 20) + 1))
+        #expect(decoder.spare.capacity < 1 << 20)
+    }
+}

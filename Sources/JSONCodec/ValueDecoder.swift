@@ -70,10 +70,27 @@ extension ValueDecoder {
     /// Decodes a value of any type; scalars and ``JSON`` are taken from the tape without a decoder.
     ///
     /// The containers' requirements for each scalar type are all witnessed by generic functions that end here. They are
-    /// inlined, so that for each of them only one of the comparisons is left. Each `unsafeBitCast` is from a type to
-    /// itself, as the comparison before it has shown.
+    /// inlined, so that for each of them only one of the comparisons is left.
     @inline(__always)
     func value<T: Decodable>(_ type: T.Type) throws -> T {
+        if Self.isScalar(type) { return try scalar(type) }
+        return try composite(type)
+    }
+
+    // What stands on the stack at every level is kept apart from what does not: the functions with many cases have large
+    // frames in debug builds. Each `unsafeBitCast` is from a type to itself, as the comparison before it has shown.
+
+    @inline(__always)
+    private static func isScalar<T>(_ type: T.Type) -> Bool {
+        T.self == String.self || T.self == Int.self || T.self == Bool.self || T.self == Double.self
+            || T.self == Float.self
+            || T.self == Int64.self || T.self == Int32.self || T.self == Int16.self || T.self == Int8.self
+            || T.self == UInt.self
+            || T.self == UInt64.self || T.self == UInt32.self || T.self == UInt16.self || T.self == UInt8.self
+    }
+
+    @inline(__always)
+    private func scalar<T: Decodable>(_ type: T.Type) throws -> T {
         if T.self == String.self { return unsafeBitCast(try string(), to: T.self) }
         if T.self == Int.self { return unsafeBitCast(try integer(Int.self), to: T.self) }
         if T.self == Bool.self { return unsafeBitCast(try bool(), to: T.self) }
@@ -91,8 +108,17 @@ extension ValueDecoder {
         return try composite(type)
     }
 
+    /// Types that are none of the scalars, but need no decoder either.
+    @inline(__always)
+    private static func isFrequent<T>(_ type: T.Type) -> Bool {
+        if #available(macOS 15, iOS 18, tvOS 18, watchOS 11, visionOS 2, *) {
+            if T.self == Int128.self || T.self == UInt128.self { return true }
+        }
+        return T.self == JSON.self || T.self == [String].self || T.self == [Int].self || T.self == [Double].self
+    }
+
     @inline(never)
-    private func composite<T: Decodable>(_ type: T.Type) throws -> T {
+    private func frequent<T: Decodable>(_ type: T.Type) throws -> T {
         if T.self == JSON.self { return unsafeBitCast(reader.json(at: node), to: T.self) }
         if T.self == [String].self { return unsafeBitCast(try array(String.self), to: T.self) }
         if T.self == [Int].self { return unsafeBitCast(try array(Int.self), to: T.self) }
@@ -101,6 +127,12 @@ extension ValueDecoder {
             if T.self == Int128.self { return unsafeBitCast(try integer(Int128.self), to: T.self) }
             if T.self == UInt128.self { return unsafeBitCast(try integer(UInt128.self), to: T.self) }
         }
+        return try T(from: self)
+    }
+
+    @inline(never)
+    private func composite<T: Decodable>(_ type: T.Type) throws -> T {
+        if Self.isFrequent(type) { return try frequent(type) }
         let keyListings = session.keyListings
         let value = try T(from: self)
         // [Int: T] takes "1" and "01" for one key, and keeps one of the two values. Only a type that has asked for all the

@@ -4,8 +4,8 @@ internal import SystemPackage
 extension Channel {
     /// Returns when all that was accepted so far has been written to the socket; throws where it never will be.
     package func flush() async throws {
-        // The turn would write only at its end.
-        if loop.isCurrent { write() }
+        // The loop would write only when it comes to that.
+        if loop.isCurrent || outbound.withLock({ $0.isFlushPlanned }) { write() }
         if !Task.isCancelled {
             switch outbound.withLock({ $0.queue.progress }) {
             case .finished: return

@@ -131,6 +131,8 @@ extension Channel {
 
     private enum WriteTime {
         case now, atEndOfTurn, planned
+        /// By the loop, together with what else is sent until it comes to that.
+        case soon
     }
 
     func submit(_ submission: consuming Submission, _ bodyCount: Int) throws(ChannelError) -> Bool {
@@ -154,6 +156,10 @@ extension Channel {
         case .atEndOfTurn:
             loop.atEndOfTurn(self)
             return isBelow
+        case .soon:
+            if loop.executeIfDriven({ self.writeBurst() }) { return isBelow }
+            writeBurst()
+            return try stateAfterWrite()
         case .now:
             write()
             return try stateAfterWrite()
@@ -180,7 +186,12 @@ extension Channel {
     }
 
     private func writeTime(isInLoop: Bool, _ outbound: inout Outbound) -> WriteTime {
-        if !isInLoop || outbound.queue.queuedCount >= Self.gatheredSize { return .now }
+        if outbound.queue.queuedCount >= Self.gatheredSize { return .now }
+        if !isInLoop {
+            if outbound.isFlushPlanned { return .planned }
+            outbound.isFlushPlanned = outbound.burst.sends(at: .now, loop.latency)
+            return outbound.isFlushPlanned ? .soon : .now
+        }
         if outbound.isTurnEndPlanned { return .planned }
         outbound.isTurnEndPlanned = true
         return .atEndOfTurn

@@ -34,6 +34,12 @@ extension Channel {
         try? loop.ensureDriven()
     }
 
+    /// What has been sent in a burst from outside the loop. On the loop, or where nobody drives that.
+    func writeBurst() {
+        outbound.withLock { $0.isFlushPlanned = false }
+        write()
+    }
+
     /// Asks the loop to say when the socket takes bytes again. Before the batch is given back, while the descriptor is
     /// surely open.
     func arm() {

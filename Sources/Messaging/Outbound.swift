@@ -13,6 +13,9 @@ struct Outbound: ~Copyable {
     /// The loop is asked to say when the socket takes bytes again.
     var isArmed = false
     var isTurnEndPlanned = false
+    /// The loop is asked to write what is sent in a burst.
+    var isFlushPlanned = false
+    var burst = SendBurst()
     /// The loop is done with the socket; the writer that is under way closes it.
     var closesAfterWrite = false
     var continuations: [UInt64: CheckedContinuation<Void, any Error>] = [:]

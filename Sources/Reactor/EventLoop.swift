@@ -44,6 +44,11 @@ public final class EventLoop: Sendable {
         if startsWithUse, !isCurrent { try? ensureDriven() }
     }
 
+    /// The same where some thread drives the loop, and otherwise nothing; whether there was one.
+    package func executeIfDriven(_ body: @escaping @Sendable () -> Void) -> Bool {
+        core.enqueueIfDriven(.closure(body))
+    }
+
     // MARK: Driving
 
     /// Starts the loop's own thread, unless some thread drives the loop already.

@@ -25,10 +25,6 @@ final class LoopCore: @unchecked Sendable {
         case actor(UnownedJob, EventLoop)
         /// Of a task that prefers the loop, and is isolated to nobody.
         case task(UnownedJob, EventLoop)
-
-        var isExecutorJob: Bool {
-            if case .closure = self { false } else { true }
-        }
     }
 
     private struct Shared: ~Copyable {
@@ -86,6 +82,13 @@ final class LoopCore: @unchecked Sendable {
             return shared.driver.startIfUndriven()
         }
         if startsThread { try? startThread() }
+    }
+
+    func enqueueIfDriven(_ job: Job) -> Bool {
+        change { shared in
+            if shared.driver.isDriven { shared.jobs.append(job) }
+            return shared.driver.isDriven
+        }
     }
 
     func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> UInt64 {
@@ -166,7 +169,7 @@ final class LoopCore: @unchecked Sendable {
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
         let startsThread = change { shared in
-            shared.driver.callerLeaves(hasTask: shared.jobs.contains { $0.isExecutorJob })
+            shared.driver.callerLeaves(hasJobs: !shared.jobs.isEmpty)
         }
         if startsThread { try? startThread() }
         return true

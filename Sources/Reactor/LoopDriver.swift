@@ -56,6 +56,11 @@ struct LoopDriver {
         if case .background = state { true } else { false }
     }
 
+    /// Some thread runs what is handed over.
+    var isDriven: Bool {
+        if case .nobody = state { false } else { true }
+    }
+
     /// Nobody refers to the loop any more, and its thread ends.
     var isStopping: Bool {
         if case .stopping = state { true } else { false }
@@ -80,12 +85,12 @@ struct LoopDriver {
     }
 
     /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop, or has
-    /// handed over a task at the last moment.
-    mutating func callerLeaves(hasTask: Bool = false) -> Bool {
+    /// handed over something at the last moment.
+    mutating func callerLeaves(hasJobs: Bool) -> Bool {
         if case .caller(isBackgroundWanted: true) = state {
             state = .background
         } else {
-            state = hasTask ? .background : .nobody
+            state = hasJobs ? .background : .nobody
         }
         return backgroundStays
     }

@@ -54,6 +54,16 @@ struct DeliveryTests {
         #expect(child.exitStatus == .signaled(.kill, coreDumped: false))
     }
 
+    @Test("2: what is sent in a burst is written, though no thread of the child serves")
+    func burstWithoutServing() async throws {
+        let child = try Fixture.fork("burst-and-hold", "1000")
+        let recorder = Recorder(child)
+        try await eventually("the last message") { recorder.messages.count == 1000 }
+        #expect(recorder.messages == (0..<1000).map { JSON.integer($0) })
+        child.kill(.kill)
+        try await closed(child)
+    }
+
     @Test("2: flush and the send that waits fail where the child ended before it took the bytes")
     func flushFailsForWhatWasThrownAway() async throws {
         let child = try Fixture.fork("mute")

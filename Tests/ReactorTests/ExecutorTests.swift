@@ -64,6 +64,24 @@ struct ExecutorTests {
         #expect(places == [true, true, true])
     }
 
+    @Test("what a driven loop has taken is run, also where its driver is about to leave")
+    func closureAtTheEnd() async throws {
+        for _ in 0..<200 {
+            let loop = try EventLoop(named: "test-loop")
+            let ran = Journal<Bool>()
+            let isDone = Flag()
+            let driver = Journal<Bool>()
+            try Thread.start(name: "driver") { driver.append(loop.drive { isDone.isSet }) }
+            var taken = 0
+            while taken == 0 { taken += loop.executeIfDriven { ran.append(true) } ? 1 : 0 }
+            isDone.set()
+            loop.execute {}
+            for _ in 0..<50 where loop.executeIfDriven({ ran.append(true) }) { taken += 1 }
+            #expect(try await ran.wait(forCount: taken).count == taken)
+            #expect(try await driver.wait(forCount: 1) == [true])
+        }
+    }
+
     @Test("a job is run also where it comes just when a caller's thread stops driving")
     func jobAtTheEnd() async throws {
         for _ in 0..<200 {

@@ -15,7 +15,9 @@ private final class Driver {
 
     func startBackground() -> Bool { driver.startBackground() }
     func backgroundLeaves() -> Gate? { driver.backgroundLeaves() }
-    func callerLeaves() -> Bool { driver.callerLeaves() }
+    func callerLeaves(hasJobs: Bool = false) -> Bool { driver.callerLeaves(hasJobs: hasJobs) }
+    func startIfUndriven() -> Bool { driver.startIfUndriven() }
+    var isDriven: Bool { driver.isDriven }
     func stop() { driver.stop() }
 
     func takeOver() -> TakeOver {
@@ -59,6 +61,27 @@ struct LoopDriverTests {
         #expect(driver.callerLeaves())
         #expect(driver.backgroundStays)
         #expect(!driver.startBackground())
+    }
+
+    @Test("a background thread takes over what was handed over just before the caller left")
+    func jobsAtTheEnd() {
+        let driver = Driver()
+        #expect(driver.takeOver() == .start)
+        #expect(driver.callerLeaves(hasJobs: true))
+        #expect(driver.backgroundStays)
+    }
+
+    @Test("a job that needs a thread starts one only where nobody drives, also not for afterwards")
+    func undriven() {
+        let driver = Driver()
+        #expect(!driver.isDriven)
+        #expect(driver.takeOver() == .start)
+        #expect(driver.isDriven)
+        #expect(!driver.startIfUndriven())
+        #expect(!driver.callerLeaves())
+        #expect(driver.startIfUndriven())
+        #expect(driver.backgroundStays)
+        #expect(!driver.startIfUndriven())
     }
 
     @Test("the background thread makes way for a caller, and comes back after it")

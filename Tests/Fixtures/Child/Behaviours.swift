@@ -37,6 +37,12 @@ func burst(count: Int, end: String) throws {
     if end == "exit" { exit(7) }
 }
 
+/// Sends numbers, and then does nothing more, without a thread that serves.
+func burstAndHold(count: Int) throws {
+    for number in 0..<count { try Process.send(number) }
+    while true { pause() }
+}
+
 /// Sends numbers, waits until the kernel has them, and is killed.
 func burstKilled(count: Int) async throws {
     for number in 0..<count { _ = try sendNow(number) }

@@ -1,7 +1,10 @@
 internal import JSONCodec
 
 /// The first frame of each side: what it speaks and what it takes.
-package struct Hello: Equatable, Sendable, Codable {
+///
+/// Written and read by hand: a child does so before anything else, and `Codable` would take half the time that it needs from
+/// its `main` to its first answer, to find out about types that nobody else uses.
+package struct Hello: Equatable, Sendable {
     package static let majorVersion = 1
     package static let minorVersion = 0
     /// The feature of a side that takes handles.
@@ -9,12 +12,12 @@ package struct Hello: Equatable, Sendable, Codable {
     /// No side announces less: a peer must be able to say something before it has read a hello.
     package static let smallestMessageLimit = 1024
 
-    package struct Version: Equatable, Sendable, Codable {
+    package struct Version: Equatable, Sendable {
         package var major: Int
         package var minor: Int
     }
 
-    package struct Limits: Equatable, Sendable, Codable {
+    package struct Limits: Equatable, Sendable {
         /// The longest message that this side reads, in bytes, all fragments together and without their headers.
         package var message: Int
     }
@@ -32,30 +35,48 @@ package struct Hello: Equatable, Sendable, Codable {
 
     /// The whole frame.
     package func frame() throws -> [UInt8] {
-        try FrameEncoder.control(.hello, self)
+        var bytes: [UInt8] = []
+        try FrameEncoder.append(.hello, to: &bytes) { text in
+            text += "{\"version\":{\"major\":\(version.major),\"minor\":\(version.minor)},\"features\":[".utf8
+            for (index, feature) in features.enumerated() {
+                if index > 0 { text.append(UInt8(ascii: ",")) }
+                try JSONText.append(feature, to: &text)
+            }
+            text += "],\"limits\":{\"message\":\(limits.message)}}".utf8
+        }
+        return bytes
     }
 
     package init(body: UnsafeRawBufferPointer) throws(WireError) {
-        // The version first and alone: another major version may have changed the rest.
-        let version: Version
+        let document: JSONDocument
         do {
-            let document = try JSONDocument(parsing: body)
-            version = try document.decode(VersionOnly.self).version
-            guard version.major == Self.majorVersion else { throw WireError.unsupportedVersion(version.major) }
-            self = try document.decode(Hello.self)
-        } catch let error as WireError {
-            throw error
+            document = try JSONDocument(parsing: body)
         } catch {
             throw .badHello("\(error)")
         }
-        guard limits.message >= Self.smallestMessageLimit else {
-            throw .badHello("a message limit of \(limits.message) is below \(Self.smallestMessageLimit)")
+        // The version first and alone: another major version may have changed the rest.
+        guard let version = document.member("version"), let major = version.integer("major"),
+            let minor = version.integer("minor")
+        else { throw .badHello("it names no version") }
+        guard major == Self.majorVersion else { throw .unsupportedVersion(major) }
+        self.version = Version(major: major, minor: minor)
+        guard let features = document.member("features")?.json.arrayValue else {
+            throw .badHello("its features are no array")
+        }
+        self.features = features.compactMap(\.stringValue)
+        guard self.features.count == features.count else { throw .badHello("one of its features is no string") }
+        guard let limit = document.member("limits")?.integer("message") else {
+            throw .badHello("it names no message limit")
+        }
+        limits = Limits(message: limit)
+        guard limit >= Self.smallestMessageLimit else {
+            throw .badHello("a message limit of \(limit) is below \(Self.smallestMessageLimit)")
         }
     }
+}
 
-    private struct VersionOnly: Decodable {
-        var version: Version
-    }
+extension JSONDocument {
+    fileprivate func integer(_ key: String) -> Int? { member(key)?.json.integerValue }
 }
 
 /// The last frame of a side that gives the channel up because of what the peer did.

@@ -8,12 +8,12 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps deps-peers build release test demo demo-check conformance lint format structure sanitize tsan asan fuzz docs \
-	bench clean
+.PHONY: help deps deps-peers deps-counters build release test demo demo-check conformance lint format structure \
+	sanitize tsan asan fuzz docs bench counters clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 deps: ## Install json-c and pkg-config where they are missing
 	@Scripts/deps.sh
@@ -62,6 +62,12 @@ fuzz: deps ## Fuzz the frame decoder and the JSON decoder, each for FUZZ_SECONDS
 
 docs: deps ## Build the documentation; a warning is an error
 	@Scripts/docs.sh
+
+deps-counters: ## Install valgrind and strace where they are missing
+	@Scripts/deps.sh --counters
+
+counters: deps deps-counters ## Count what a message costs, and fail where that is too much
+	@Benchmarks/counters.sh
 
 bench: deps ## Run the benchmarks, and write docs/benchmarks.md and its plot
 	@Benchmarks/bench.sh --write

@@ -4,12 +4,17 @@
 #
 #     Scripts/deps.sh            json-c and pkg-config
 #     Scripts/deps.sh --peers    Node.js and Python, which tests talk to where they are there
+#     Scripts/deps.sh --counters Python, valgrind, strace and strip, which count what messages cost
 set -euo pipefail
 
 if [ "${1:-}" = --peers ]; then
     is_there() { command -v node > /dev/null && command -v python3 > /dev/null; }
     wanted="node and python3 on the PATH"
     packages="nodejs python3"
+elif [ "${1:-}" = --counters ]; then
+    is_there() { command -v python3 && command -v valgrind && command -v strace && command -v strip; } > /dev/null
+    wanted="python3, valgrind, strace and strip on the PATH"
+    packages="python3 valgrind strace binutils"
 else
     is_there() { command -v pkg-config > /dev/null && pkg-config --exists json-c; }
     wanted="pkg-config, and json-c with its header files where that finds it"
@@ -54,8 +59,8 @@ install_with_apt() {
 if is_there; then exit 0; fi
 if command -v apt-get > /dev/null; then
     install_with_apt
-elif [ "${1:-}" = --peers ]; then
-    give_up "Install Node.js and Python with your system's package manager."
+elif [ -n "${1:-}" ]; then
+    give_up "Install $packages, or what they are called there, with your system's package manager."
 elif command -v brew > /dev/null; then
     brew install --quiet json-c pkgconf || give_up "Install them with: brew install json-c pkgconf"
 elif command -v dnf > /dev/null; then

@@ -85,40 +85,45 @@ def is_of_child(thread, texts):
 
 
 def idle():
-    """Of a parent with eight idle children: threads of a child, and how often all of them ran while nothing happened."""
+    """Of a parent with eight idle children: its loops and the threads of a child, and how often they ran meanwhile."""
     process = subprocess.Popen(
         [peers.OURS / "BenchParent", "idle", "1", "8"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         json.loads(process.stdout.readline())
         process.stdin.write("\n")
         process.stdin.flush()
-        pids = json.loads(process.stdout.readline())
+        children = json.loads(process.stdout.readline())
         time.sleep(1)
-        before = [switches(pid) for pid in (process.pid, *pids)]
+        before = idle_switches(process.pid, children)
         time.sleep(SECONDS_IDLE)
-        after = [switches(pid) for pid in (process.pid, *pids)]
-        loops = [name for name in thread_names(process.pid) if name.startswith("fork-")]
+        after = idle_switches(process.pid, children)
         return {
-            ("child", "threads"): max(len(threads) for threads in after[1:]),
-            ("parent", "threads"): len(loops),
-            ("child", "wake-ups"): sum(sum(x.values()) for x in after[1:]) - sum(sum(x.values()) for x in before[1:]),
-            ("parent", "wake-ups"): sum(after[0].values()) - sum(before[0].values()),
+            ("child", "threads"): max(len(threads) for threads in after["child"]),
+            ("parent", "threads"): len(after["parent"][0]),
+            **{(side, "wake-ups"): total(after[side]) - total(before[side]) for side in after},
         }
     finally:
         process.communicate("\n", timeout=30)
 
 
+def idle_switches(parent, children):
+    # The threads of the parent that are not loops are the language's own, and come and go.
+    loops = {thread: count for thread, (name, count) in switches(parent).items() if name.startswith("fork-")}
+    return {"parent": [loops], "child": [{t: count for t, (_, count) in switches(pid).items()} for pid in children]}
+
+
 def switches(pid):
-    """How often each thread has been taken off its core."""
+    """By thread: its name, and how often it has been taken off its core."""
     counts = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         text = (task / "status").read_text()
-        counts[task.name] = sum(int(count) for count in re.findall(r"ctxt_switches:\s+(\d+)", text))
+        count = sum(int(count) for count in re.findall(r"ctxt_switches:\s+(\d+)", text))
+        counts[task.name] = ((task / "comm").read_text(), count)
     return counts
 
 
-def thread_names(pid):
-    return [(task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()]
+def total(processes):
+    return sum(sum(threads.values()) for threads in processes)
 
 
 def run(command, **options):

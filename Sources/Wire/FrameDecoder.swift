@@ -53,8 +53,9 @@ package struct FrameDecoder {
     /// What a header alone reserves at most: as much as the fragments that this package sends have.
     static let reservedCount = FrameEncoder.fragmentSize
 
-    /// Memory that is larger than this is not kept for the next message.
-    static let keptCapacity = 2 << 20
+    /// Memory that is larger than this is not kept for the next message. Room for a message of two fragments, whose memory
+    /// has grown by doubling.
+    static let keptCapacity = 4 << 20
 
     /// The longest message, all its fragments together, in bytes.
     package var messageLimit: Int

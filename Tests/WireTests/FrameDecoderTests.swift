@@ -272,7 +272,7 @@ struct SpareMemoryTests {
             #expect(frame.bytes().withUnsafeBytes { $0.baseAddress } != address)
         }
         #expect(decoder.spare.withUnsafeBytes { $0.baseAddress } == address)
-        decoder.recycle([UInt8](repeating: 1, count: (2 << 20) + 1))
+        decoder.recycle([UInt8](repeating: 1, count: (4 << 20) + 1))
         #expect(decoder.spare.capacity < 1 << 20)
     }
 }

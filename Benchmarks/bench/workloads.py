@@ -59,6 +59,18 @@ def records(title, size, ours, c, node, advanced, python):
     }
 
 
+def paced(interval, count):
+    """What the settings cost where messages come now and then."""
+    measures = [Measure("cpu", "% of a core", 1, is_better_high=False)]
+    return {
+        f"paced-{interval}-{name}": Workload(
+            "paced", counts(count), measures, interval, f"a round trip, then {interval} µs of sleep, {name}",
+            our_kind="paced" if name == "balanced" else f"paced-{name}",
+        )
+        for name in ("balanced", "lowest", "efficient")
+    }
+
+
 def in_bytes(kind, title, size, targets, **by_peer):
     measure = Measure("rate", "MB/s", divisor=1e6 / size, targets=targets)
     return {f"{kind}-{title}": Workload(kind, counts(**by_peer), [measure], size, f"{kind} of {title}")}
@@ -88,6 +100,8 @@ WORKLOADS = {
     "round-trip-async-one-core": Workload(
         "round-trip-async", counts(6_000), trip(), title="round-trip, async on the loop, one core", is_pinned=True
     ),
+    **paced(1000, 2_000),
+    **paced(100, 5_000),
     "to-parent": Workload("to-parent", SMALL, [rate(node=2.5, python=2)]),
     "to-child": Workload("to-child", SMALL, [rate(node=2.5, python=2)]),
     **records("130 B", 1, 60_000, 200_000, 30_000, 20_000, 40_000),

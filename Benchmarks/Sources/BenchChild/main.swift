@@ -51,7 +51,7 @@ func fail(_ reason: String) -> Never {
 Process.onError { fail("\($0)") }
 
 switch CommandLine.arguments.dropFirst().first {
-case "round-trip", "round-trip-lowest", "round-trip-efficient":
+case "round-trip", "round-trip-lowest", "round-trip-efficient", "paced", "paced-lowest", "paced-efficient":
     if let latency = latency(named: CommandLine.arguments[1]) { Process.latency = latency }
     Process.onMessage(of: String.self) { text in
         if text != "ping" { fail("got '\(text)'") }

@@ -1,5 +1,6 @@
 import BenchValues
 import Fork
+import Glibc
 import Synchronization
 
 /// How much is done before the clock starts, as a part of what is measured.
@@ -34,6 +35,29 @@ func roundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
         try await child.send("ping")
     }
     return summary(ofAnswersAt: Array(times.dropFirst(warmUp)))
+}
+
+/// Sends a ping every so many microseconds, from a thread of its own; how much of a core both processes take for that and the
+/// answers.
+func paced(_ child: ChildProcess, count: Int, interval: Int) async throws -> JSON {
+    child.onMessage(of: String.self) { text in
+        if text != "pong" { fail("got '\(text)'") }
+    }
+    let start = (now(), processorTime())
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        Thread.start {
+            for _ in 0..<count {
+                do { let _: Bool = try child.send("ping") } catch { fail("\(error)") }
+                usleep(UInt32(interval))
+            }
+            done.resume()
+        }
+    }
+    let (wall, own) = (now() - start.0, processorTime() - start.1)
+    try await end(child)
+    guard let usage = child.resourceUsage else { fail("the child's processor time is unknown") }
+    let seconds = own + (usage.userTime + usage.systemTime) / .seconds(1)
+    return ["cpu": .double(seconds / Double(wall) * 1e11)]
 }
 
 /// Times that are gathered until there are enough.

@@ -131,7 +131,7 @@ extension Channel {
 
     private enum WriteTime {
         case now, atEndOfTurn, planned
-        /// By the loop, together with what else is sent until it comes to that.
+        /// By the loop, together with what else is sent until it wakes up.
         case soon
     }
 
@@ -157,7 +157,7 @@ extension Channel {
             loop.atEndOfTurn(self)
             return isBelow
         case .soon:
-            if loop.executeIfDriven({ self.writeBurst() }) { return isBelow }
+            if loop.executeIfWaiting({ self.writeBurst() }) { return isBelow }
             writeBurst()
             return try stateAfterWrite()
         case .now:

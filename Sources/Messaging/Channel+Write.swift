@@ -34,7 +34,7 @@ extension Channel {
         try? loop.ensureDriven()
     }
 
-    /// What has been sent in a burst from outside the loop. On the loop, or where nobody drives that.
+    /// What has been sent in a burst from outside the loop. On the loop, or where that can't do it at once.
     func writeBurst() {
         outbound.withLock { $0.isFlushPlanned = false }
         write()

@@ -44,9 +44,10 @@ public final class EventLoop: Sendable {
         if startsWithUse, !isCurrent { try? ensureDriven() }
     }
 
-    /// The same where some thread drives the loop, and otherwise nothing; whether there was one.
-    package func executeIfDriven(_ body: @escaping @Sendable () -> Void) -> Bool {
-        core.enqueueIfDriven(.closure(body))
+    /// Runs `body` on the loop at once, before any handler, where the loop is waiting for events. Otherwise, so where a
+    /// handler is running, which may take its time, it does nothing and returns false.
+    package func executeIfWaiting(_ body: @escaping @Sendable () -> Void) -> Bool {
+        core.enqueueIfWaiting(body)
     }
 
     // MARK: Driving

@@ -29,6 +29,8 @@ final class LoopCore: @unchecked Sendable {
 
     private struct Shared: ~Copyable {
         var jobs = Deque<Job>()
+        /// What ended a wait, and is done before anything that came with that. There is one at most: it ends the wait.
+        var urgent: (@Sendable () -> Void)?
         var timers = TimerQueue<SuspendingClock.Instant, @Sendable () -> Void>()
         var watches = WatchTable<@Sendable (Readiness) -> Void>()
         var driver = LoopDriver()
@@ -84,11 +86,15 @@ final class LoopCore: @unchecked Sendable {
         if startsThread { try? startThread() }
     }
 
-    func enqueueIfDriven(_ job: Job) -> Bool {
-        change { shared in
-            if shared.driver.isDriven { shared.jobs.append(job) }
-            return shared.driver.isDriven
+    func enqueueIfWaiting(_ body: @escaping @Sendable () -> Void) -> Bool {
+        let isWaiting = shared.withLock { shared in
+            guard shared.isWaiting else { return false }
+            shared.isWaiting = false
+            shared.urgent = body
+            return true
         }
+        if isWaiting { queue.interrupt() }
+        return isWaiting
     }
 
     func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> UInt64 {
@@ -244,7 +250,10 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func passOn(milliseconds: CInt, woken: (_ count: Int) -> Void = { _ in }) {
-        queue.wait(milliseconds: milliseconds, woken: woken) { token, readiness in
+        queue.wait(milliseconds: milliseconds) { count in
+            woken(count)
+            if count > 0, let body = shared.withLock({ $0.urgent.take() }) { body() }
+        } _: { token, readiness in
             let handler = shared.withLock { shared in
                 // What a handler hands over needs no interruption.
                 shared.isWaiting = false

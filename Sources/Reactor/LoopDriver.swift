@@ -56,11 +56,6 @@ struct LoopDriver {
         if case .background = state { true } else { false }
     }
 
-    /// Some thread runs what is handed over.
-    var isDriven: Bool {
-        if case .nobody = state { false } else { true }
-    }
-
     /// Nobody refers to the loop any more, and its thread ends.
     var isStopping: Bool {
         if case .stopping = state { true } else { false }

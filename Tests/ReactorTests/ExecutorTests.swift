@@ -64,22 +64,42 @@ struct ExecutorTests {
         #expect(places == [true, true, true])
     }
 
-    @Test("what a driven loop has taken is run, also where its driver is about to leave")
+    @Test("what a waiting loop has taken is run, also where its driver is about to leave")
     func closureAtTheEnd() async throws {
         for _ in 0..<200 {
             let loop = try EventLoop(named: "test-loop")
             let ran = Journal<Bool>()
             let isDone = Flag()
             let driver = Journal<Bool>()
+            #expect(!loop.executeIfWaiting { ran.append(false) })
             try Thread.start(name: "driver") { driver.append(loop.drive { isDone.isSet }) }
             var taken = 0
-            while taken == 0 { taken += loop.executeIfDriven { ran.append(true) } ? 1 : 0 }
+            while taken == 0 { taken += loop.executeIfWaiting { ran.append(true) } ? 1 : 0 }
             isDone.set()
             loop.execute {}
-            for _ in 0..<50 where loop.executeIfDriven({ ran.append(true) }) { taken += 1 }
-            #expect(try await ran.wait(forCount: taken).count == taken)
+            for _ in 0..<50 where loop.executeIfWaiting({ ran.append(true) }) { taken += 1 }
+            #expect(try await ran.wait(forCount: taken) == Array(repeating: true, count: taken))
             #expect(try await driver.wait(forCount: 1) == [true])
         }
+    }
+
+    @Test("a loop that is in a handler takes nothing that has to be done at once, and does it before the next handler")
+    func urgent() async throws {
+        let loop = try EventLoop(named: "test-loop")
+        try loop.ensureDriven()
+        let journal = Journal<String>()
+        let (entered, leave) = (Gate(), Gate())
+        loop.execute {
+            entered.open()
+            leave.wait()
+            journal.append("handler")
+        }
+        entered.wait()
+        #expect(!loop.executeIfWaiting { journal.append("never") })
+        leave.open()
+        while !loop.executeIfWaiting({ journal.append("urgent") }) { await Task.yield() }
+        loop.execute { journal.append("later") }
+        #expect(try await journal.wait(forCount: 3) == ["handler", "urgent", "later"])
     }
 
     @Test("a job is run also where it comes just when a caller's thread stops driving")

@@ -5,7 +5,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from . import peers, plot, tables
+from . import peers, plot, shortfalls, tables
 
 INTRODUCTION = """\
 # Benchmarks
@@ -23,6 +23,7 @@ A round trip is mostly sleeping and waking. On more than one core ours looks for
 sleeps, at the cost of a busy core on each side; C, Node and Python sleep at once, and the kernel wakes them, often on another
 core. The rows "one core" pin both sides, so that looking gains nothing and every program has to be woken on the same core.
 Neither row alone says which program does less: the first is what idle cores give, the second the work itself.
+[performance.md](performance.md) says what the settings for latency are.
 
 What it is not: a statement about another machine, a loaded one, or a program that does something with its messages. The
 peers take turns, so what disturbs one round disturbs all of them; single numbers still move by tens of percent from one
@@ -38,9 +39,10 @@ def write(folder, results, chosen, facts):
         "\n".join(f"- {fact}" for fact in facts),
         "![How many times as good ours is](benchmarks.svg)",
         "## Ours beside each peer\n\n" + comparison,
+        shortfalls.section(tables.fallen_short(results, chosen)),
         "## What was measured\n\n" + tables.markdown(tables.medians(results, chosen)),
     ]
-    (folder / "benchmarks.md").write_text("\n\n".join(part.rstrip() for part in parts) + "\n")
+    (folder / "benchmarks.md").write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n")
     (folder / "benchmarks.svg").write_text(plot.draw(results, chosen))
 
 

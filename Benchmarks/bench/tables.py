@@ -32,6 +32,17 @@ def comparison(results, peers):
     return rows
 
 
+def fallen_short(results, peers):
+    """The names of the workloads with a target that was missed."""
+    names = []
+    for name, by_peer in results.items():
+        for measure in WORKLOADS[name].measures:
+            found = {peer: ratios(by_peer, peer, measure) for peer in COMPARED if peer in peers}
+            if any(verdict == "falls short" for _, verdict in targets(results, name, measure, found)):
+                names.append(name)
+    return list(dict.fromkeys(names))
+
+
 def targets(results, name, measure, found):
     """Pairs of a target and whether it holds."""
     goals = []

@@ -1,5 +1,5 @@
 /// The keyed container: the members of one object node.
-struct ObjectReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
+struct ObjectReader<Key: CodingKey>: KeyedReader {
     let session: DecodingSession
     let node: UInt32
     let depth: UInt32
@@ -19,24 +19,26 @@ struct ObjectReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     func contains(_ key: Key) -> Bool {
-        session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: false) != nil
+        session.member(key.stringValue, of: node, depth: depth, isLast: false) != nil
     }
 
     func decodeNil(forKey key: Key) throws -> Bool {
-        let value = session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: false)
+        let value = session.member(key.stringValue, of: node, depth: depth, isLast: false)
         return try member(at: value, key).decodeNil()
     }
 
     @inline(__always)
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
-        try member(key).value(type)
+        let value = session.member(key.stringValue, of: node, depth: depth, isLast: true)
+        guard let value else { throw notFound(key) }
+        return try session.value(type, at: place(of: value))
     }
 
     @inline(__always)
     func decodeIfPresent<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T? {
-        let value = session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: true)
-        guard let value, session.reader[value].kind != .null else { return nil }
-        return try decoder(at: value).value(type)
+        let value = session.member(key.stringValue, of: node, depth: depth, isLast: true)
+        guard let value, !session.reader[value].isKind(.null) else { return nil }
+        return try session.value(type, at: place(of: value))
     }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -54,22 +56,21 @@ struct ObjectReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     /// The decoder of the member "super".
     func superDecoder() throws -> any Decoder { try member(PathKey.super) }
 
-    @inline(__always)
     private func member(_ key: some CodingKey) throws -> ValueDecoder {
-        try member(at: session.member(key.stringValue, of: Int(node), depth: Int(depth), isLast: true), key)
+        try member(at: session.member(key.stringValue, of: node, depth: depth, isLast: true), key)
     }
 
-    @inline(__always)
     private func member(at value: Int?, _ key: some CodingKey) throws -> ValueDecoder {
         guard let value else { throw notFound(key) }
-        return decoder(at: value)
+        return session.decoder(at: place(of: value))
     }
 
     @inline(__always)
-    private func decoder(at value: Int) -> ValueDecoder {
-        ValueDecoder(session: session, node: value, parent: node, index: 0, depth: Int(depth) + 1)
+    private func place(of value: Int) -> ValueDecoder.Place {
+        ValueDecoder.Place(node: value, parent: node, index: 0, depth: Int(depth) + 1)
     }
 
+    @inline(never)
     private func notFound(_ key: any CodingKey) -> DecodingError {
         let description = "The object has no member \"\(key.stringValue)\"."
         return DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: description))
@@ -106,7 +107,7 @@ struct ArrayReader: UnkeyedDecodingContainer {
 
     @inline(__always)
     mutating func decode<T: Decodable>(_ type: T.Type) throws -> T {
-        let value = try element(type).value(type)
+        let value = try session.value(type, at: place(for: type))
         advance()
         return value
     }
@@ -145,10 +146,16 @@ struct ArrayReader: UnkeyedDecodingContainer {
 
     @inline(__always)
     private func element(_ type: Any.Type) throws -> ValueDecoder {
-        guard !isAtEnd else { throw atEnd(type) }
-        return ValueDecoder(session: session, node: Int(next), parent: node, index: currentIndex, depth: Int(depth) + 1)
+        session.decoder(at: try place(for: type))
     }
 
+    @inline(__always)
+    private func place(for type: Any.Type) throws -> ValueDecoder.Place {
+        guard !isAtEnd else { throw atEnd(type) }
+        return ValueDecoder.Place(node: Int(next), parent: node, index: currentIndex, depth: Int(depth) + 1)
+    }
+
+    @inline(never)
     private func atEnd(_ type: Any.Type) -> DecodingError {
         let path = codingPath + [PathKey(currentIndex)]
         let description = "The array has only \(currentIndex) elements."

@@ -11,6 +11,10 @@ final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
         /// The value that is decoded, with which every coding path begins.
         let root: Int
         var keyListings = 0
+        /// For each type of keys that was asked for twice.
+        var containerMakers = TypeCache<AnyContainerMaker>()
+        var keyTypes = TypeCache<Void>()
+        var arrays = TypeCache<(any DirectlyDecodable.Type)?>()
     }
 
     static func make(of tape: Tape, root: Int) -> DecodingSession {
@@ -39,9 +43,8 @@ final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
     /// - Parameters:
     ///   - depth: how many arrays and objects are around the object.
     ///   - isLast: the member is read now, and the next is looked for behind it.
-    func member(_ key: String, of object: Int, depth: Int, isLast: Bool) -> Int? {
-        var key = key
-        return key.withUTF8 { member(UnsafeRawBufferPointer($0), of: object, depth: depth, isLast: isLast) }
+    func member(_ key: consuming String, of object: UInt32, depth: UInt32, isLast: Bool) -> Int? {
+        key.withUTF8 { member(UnsafeRawBufferPointer($0), of: Int(object), depth: Int(depth), isLast: isLast) }
     }
 
     @inline(__always)
@@ -50,9 +53,54 @@ final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
             let reader = header.pointee.reader
             let cursor = cursors[depth]
             let start = Int(cursor >> 32) == object ? Int(cursor & 0xFFFF_FFFF) : object + 1
-            guard let value = reader.member(key, of: object, from: start) else { return nil }
+            let value: Int
+            if start < reader.end(of: object), reader.isKey(start, key) {
+                value = start + 1
+            } else {
+                guard let found = reader.member(key, of: object, from: start) else { return nil }
+                value = found
+            }
             cursors[depth] = UInt64(object) << 32 | UInt64(isLast ? reader.end(of: value) : value - 1)
             return value
+        }
+    }
+}
+
+// MARK: - Types
+
+extension DecodingSession {
+    /// The container of an object node.
+    @inline(__always)
+    func container<Key: CodingKey>(
+        keyedBy type: Key.Type, of node: UInt32, depth: UInt32
+    ) -> KeyedDecodingContainer<Key> {
+        if let maker = withUnsafeMutablePointerToHeader({ $0.pointee.containerMakers[ObjectIdentifier(type)] }) {
+            return maker.cast(type).container(of: node, depth: depth, in: self)
+        }
+        return unknownContainer(keyedBy: type, of: node, depth: depth)
+    }
+
+    @inline(never)
+    private func unknownContainer<Key: CodingKey>(
+        keyedBy type: Key.Type, of node: UInt32, depth: UInt32
+    ) -> KeyedDecodingContainer<Key> {
+        let id = ObjectIdentifier(type)
+        withUnsafeMutablePointerToHeader { header in
+            if header.pointee.keyTypes[id] != nil {
+                header.pointee.containerMakers.add(AnyContainerMaker(ReaderMaker<ObjectReader<Key>>()), for: id)
+            } else {
+                header.pointee.keyTypes.add((), for: id)
+            }
+        }
+        return KeyedDecodingContainer(ObjectReader<Key>(session: self, node: node, depth: depth))
+    }
+
+    /// The type itself, where it is one that is decoded directly from arrays. To ask for a conformance takes longer still.
+    @inline(__always)
+    func arrayType<T: Decodable>(_ type: T.Type) -> (any DirectlyDecodable.Type)? {
+        withUnsafeMutablePointerToHeader { header in
+            if let known = header.pointee.arrays[ObjectIdentifier(type)] { return known }
+            return header.pointee.arrays.add(type as? any DirectlyDecodable.Type, for: ObjectIdentifier(type))
         }
     }
 }

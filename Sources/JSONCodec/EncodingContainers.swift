@@ -3,7 +3,7 @@ extension EncodingSlot: Encoder {
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        KeyedEncodingContainer(ObjectWriter<Key>(slot: open(.object)))
+        session.container(keyedBy: type, of: open(.object))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer { ArrayWriter(slot: open(.array)) }
@@ -30,7 +30,7 @@ extension EncodingSlot {
 }
 
 /// The keyed container. Its generic functions witness the requirements for each scalar type too.
-struct ObjectWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
+struct ObjectWriter<Key: CodingKey>: KeyedWriter {
     let slot: EncodingSlot
 
     var codingPath: [any CodingKey] { slot.path }

@@ -37,6 +37,8 @@ final class EncodingSlot {
     @exclusivity(unchecked) private(set) var count = 0
     /// Where the keys of this object begin in the writer's `keys`.
     @exclusivity(unchecked) private var firstKey = 0
+    /// Has a bit for each of these keys.
+    @exclusivity(unchecked) private var keyFilter: UInt64 = 0
     /// All the keys, escaped, once they are many or the object has left the writer's stack.
     @exclusivity(unchecked) private var manyKeys: Set<ExactString>?
 
@@ -183,6 +185,7 @@ final class EncodingSlot {
         isOpen = true
         level = writer.push(self)
         firstKey = writer.text.pointee.keyCount
+        keyFilter = 0
         return self
     }
 
@@ -199,27 +202,42 @@ final class EncodingSlot {
     }
 
     /// Brings the writer to where the next element or member belongs.
+    @inline(__always)
     private func advance() {
-        if isOpen {
-            writer.close(above: level)
-        } else {
-            writer = writer.spliceMembers(at: closingOffset)
-            level = -1
-            isOpen = true
-        }
+        if isOpen { writer.close(above: level) } else { reopen() }
+    }
+
+    @inline(never)
+    private func reopen() {
+        writer = writer.spliceMembers(at: closingOffset)
+        level = -1
+        isOpen = true
     }
 
     /// Writes a key, after which the value is to be written.
     ///
     /// - Throws: where the object has that key already; then nothing is written.
+    @inline(__always)
     func beginMember(_ key: some CodingKey) throws {
+        guard try beginMember(named: key.stringValue) else { throw repeated(key) }
+    }
+
+    /// False where the object has that key already.
+    private func beginMember(named key: consuming String) throws -> Bool {
         try session.check()
         advance()
         if manyKeys == nil && writer.text.pointee.keyCount - firstKey >= Self.fewKeys { collectKeys() }
-        guard appendNewKey(key.stringValue) else {
-            throw invalid(key.stringValue, "The object has that key already; two members cannot share one.", at: key)
-        }
-        count += 1
+        let isNew =
+            manyKeys == nil
+            ? writer.text.pointee.append(newKey: key, isFirst: count == 0, firstKey: firstKey, filter: &keyFilter)
+            : appendAmongMany(key)
+        if isNew { count += 1 }
+        return isNew
+    }
+
+    @inline(never)
+    private func repeated(_ key: some CodingKey) -> EncodingError {
+        invalid(key.stringValue, "The object has that key already; two members cannot share one.", at: key)
     }
 
     func beginElement() throws {
@@ -234,14 +252,11 @@ final class EncodingSlot {
     /// More keys than that are looked up in a set.
     static let fewKeys = 16
 
-    @inline(__always)
-    private func appendNewKey(_ key: String) -> Bool {
-        guard manyKeys != nil else {
-            return writer.text.pointee.append(newKey: key, isFirst: count == 0, firstKey: firstKey)
-        }
+    @inline(never)
+    private func appendAmongMany(_ key: String) -> Bool {
         let length = writer.text.pointee.count
         let range = writer.text.pointee.append(key: key, isFirst: count == 0)
-        // `!`: checked above.
+        // `!`: the caller has looked.
         let isNew = manyKeys!.insert(ExactString(escaped: writer.text.pointee.bytes[range])).inserted
         if !isNew { writer.text.pointee.cut(to: length) }
         return isNew

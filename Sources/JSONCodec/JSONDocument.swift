@@ -111,8 +111,8 @@ package struct JSONDocument: Sendable {
 
     private static func decode<T: Decodable>(_ type: T.Type, from tape: Tape, node: Int) throws -> T {
         let session = DecodingSession.make(of: tape, root: node)
-        let decoder = ValueDecoder(session: session, node: node, parent: TapeEntry.none, index: 0, depth: 0)
-        return try decoder.value(type)
+        return try session.value(
+            type, at: ValueDecoder.Place(node: node, parent: TapeEntry.none, index: 0, depth: 0))
     }
 }
 

@@ -63,7 +63,10 @@ final class EncodingSession {
     @exclusivity(unchecked) private var failure: (any Error)?
     /// Slots that nobody knows any more. The first holds the others.
     @exclusivity(unchecked) private var recycled: EncodingSlot?
-    @exclusivity(unchecked) private var types: [(id: ObjectIdentifier, direct: (any DirectlyEncodable.Type)?)] = []
+    @exclusivity(unchecked) private var types = TypeCache<(any DirectlyEncodable.Type)?>()
+    /// For each type of keys that was asked for twice.
+    @exclusivity(unchecked) private var containerMakers = TypeCache<AnyContainerMaker>()
+    @exclusivity(unchecked) private var keyTypes = TypeCache<Void>()
 
     /// Remembers the first failure: one that a function without `throws` met, or one after which the text is incomplete.
     func fail(_ error: any Error) {
@@ -95,17 +98,32 @@ final class EncodingSession {
 
     // MARK: Types
 
-    /// More types than that are asked anew each time.
-    private static let rememberedTypes = 8
-
     /// The type itself, where it is one that is written directly. To ask a type for a conformance takes longer than to
     /// write a small object, so the answers are remembered.
+    @inline(__always)
     func directType<T>(of type: T.Type) -> (any DirectlyEncodable.Type)? {
+        if let known = types[ObjectIdentifier(type)] { return known }
+        return types.add(type as? any DirectlyEncodable.Type, for: ObjectIdentifier(type))
+    }
+
+    /// The container that writes to a slot.
+    @inline(__always)
+    func container<Key: CodingKey>(keyedBy type: Key.Type, of slot: EncodingSlot) -> KeyedEncodingContainer<Key> {
+        if let maker = containerMakers[ObjectIdentifier(type)] { return maker.cast(type).container(of: slot) }
+        return unknownContainer(keyedBy: type, of: slot)
+    }
+
+    @inline(never)
+    private func unknownContainer<Key: CodingKey>(
+        keyedBy type: Key.Type, of slot: EncodingSlot
+    ) -> KeyedEncodingContainer<Key> {
         let id = ObjectIdentifier(type)
-        for known in types where known.id == id { return known.direct }
-        let direct = type as? any DirectlyEncodable.Type
-        if types.count < Self.rememberedTypes { types.append((id, direct)) }
-        return direct
+        if keyTypes[id] != nil {
+            containerMakers.add(AnyContainerMaker(WriterMaker<ObjectWriter<Key>>()), for: id)
+        } else {
+            keyTypes.add((), for: id)
+        }
+        return KeyedEncodingContainer(ObjectWriter<Key>(slot: slot))
     }
 
     // MARK: Failure

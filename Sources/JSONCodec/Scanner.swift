@@ -165,7 +165,7 @@ struct Scanner {
         container = tape.entries[closed].parent
         if container != TapeEntry.none {
             count = tape.entries[Int(container)].count
-            isObject = tape.entries[Int(container)].kind == .object
+            isObject = tape.entries[Int(container)].isKind(.object)
         }
     }
 

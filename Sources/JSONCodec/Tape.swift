@@ -87,7 +87,7 @@ struct TapeReader {
     @inline(__always)
     func string(at node: Int) -> String {
         let entry = entries[node]
-        return entry.kind == .escapedString
+        return entry.isKind(.escapedString)
             ? Unescaping.string(bytes(of: node)) : String(checkedUTF8: bytes(of: node), isASCII: entry.isASCII)
     }
 
@@ -165,7 +165,7 @@ struct TapeReader {
 
     /// The key of a value in the container that holds it.
     func key(of node: Int, in container: UInt32, index: Int) -> PathKey {
-        entries[Int(container)].kind == .object ? PathKey(string(at: node - 1)) : PathKey(index)
+        entries[Int(container)].isKind(.object) ? PathKey(string(at: node - 1)) : PathKey(index)
     }
 }
 

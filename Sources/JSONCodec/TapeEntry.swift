@@ -31,6 +31,9 @@ struct TapeEntry: Equatable {
     @inline(__always)
     var kind: Kind { Kind(rawValue: UInt8(truncatingIfNeeded: head & 0xF))! }
 
+    @inline(__always)
+    func isKind(_ kind: Kind) -> Bool { head & 0xF == UInt64(kind.rawValue) }
+
     // MARK: Numbers
 
     @inline(__always)
@@ -73,7 +76,7 @@ struct TapeEntry: Equatable {
     }
 
     @inline(__always)
-    var isString: Bool { kind == .string || kind == .escapedString }
+    var isString: Bool { isKind(.string) || isKind(.escapedString) }
     /// How many bytes of text the string has.
     @inline(__always)
     var byteCount: Int { Int(head >> 32) }

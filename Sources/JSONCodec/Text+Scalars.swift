@@ -104,9 +104,8 @@ extension Text {
 extension Text {
     /// The string in quotes, and a byte behind it. Returns where it stands, without the quotes.
     @inline(__always)
-    mutating func append(quoted string: String, then last: UInt8?) -> Range<Int> {
-        var string = string
-        return string.withUTF8 { source in
+    mutating func append(quoted string: consuming String, then last: UInt8?) -> Range<Int> {
+        string.withUTF8 { source in
             // Room for the bytes, for what is written beyond a short string, and for what stands around it.
             reserve(source.count + 16)
             start[count] = UInt8(ascii: "\"")

@@ -98,23 +98,81 @@ struct Text {
 
     /// Writes a key, its colon, and a comma before it where it is not the first.
     @inline(__always)
-    mutating func append(key: String, isFirst: Bool) -> Range<Int> {
+    mutating func append(key: consuming String, isFirst: Bool) -> Range<Int> {
         if !isFirst { append(UInt8(ascii: ",")) }
         return append(quoted: key, then: UInt8(ascii: ":"))
     }
 
     /// The same, and records the key, unless an object whose keys begin at `firstKey` has it already: then it writes
-    /// nothing and returns false. The keys are compared one by one, which beats hashing for sixteen or so.
-    mutating func append(newKey key: String, isFirst: Bool, firstKey: Int) -> Bool {
+    /// nothing and returns false. The keys are compared one by one, which beats hashing for sixteen or so; but most often
+    /// the filter, which has a bit for each key of the object, shows that the key is new.
+    mutating func append(newKey key: consuming String, isFirst: Bool, firstKey: Int, filter: inout UInt64) -> Bool {
         let length = count
-        let range = append(key: key, isFirst: isFirst)
-        for known in keys(from: firstKey) where known.count == range.count {
-            if isEqual(start + known.lowerBound, start + range.lowerBound, count: range.count) {
-                cut(to: length)
-                return false
-            }
+        let written: (range: Range<Int>, bit: UInt64)
+        if let plain = key.withUTF8({ append(shortPlainKey: $0, isFirst: isFirst) }) {
+            written = plain
+        } else {
+            let range = append(key: key, isFirst: isFirst)
+            written = (range, filterBit(of: range))
         }
-        append(key: range)
+        if filter & written.bit != 0, hasKey(written.range, from: firstKey) {
+            cut(to: length)
+            return false
+        }
+        filter |= written.bit
+        append(key: written.range)
         return true
+    }
+
+    /// Nil, and nothing is written, where the key is longer than sixteen bytes or has something to escape.
+    @inline(__always)
+    private mutating func append(
+        shortPlainKey key: UnsafeBufferPointer<UInt8>, isFirst: Bool
+    ) -> (range: Range<Int>, bit: UInt64)? {
+        guard key.count <= 16, let read = UnsafeRawPointer(key.baseAddress) else { return nil }
+        // Room for a comma, a quote, the key or eight bytes, a quote and a colon.
+        reserve(24)
+        let first = count + (isFirst ? 1 : 2)
+        let target = UnsafeMutableRawPointer(start + first)
+        let head: Word
+        let tail: Word
+        if key.count >= 8 {
+            head = Word(at: read)
+            tail = Word(at: read + key.count - 8)
+            target.storeBytes(of: tail.bytes.littleEndian, toByteOffset: key.count - 8, as: UInt64.self)
+        } else {
+            head = Word(shorter: read, count: key.count)
+            tail = head
+        }
+        guard head.mustEscape | tail.mustEscape == 0 else { return nil }
+        target.storeBytes(of: head.bytes.littleEndian, as: UInt64.self)
+        start[count] = UInt8(ascii: ",")
+        start[first - 1] = UInt8(ascii: "\"")
+        let end = first + key.count
+        start[end] = UInt8(ascii: "\"")
+        start[end + 1] = UInt8(ascii: ":")
+        count = end + 2
+        return (first..<end, Self.filterBit(head.bytes, tail.bytes, count: key.count))
+    }
+
+    @inline(never)
+    private func hasKey(_ key: Range<Int>, from first: Int) -> Bool {
+        keys(from: first).contains { known in
+            known.count == key.count && isEqual(start + known.lowerBound, start + key.lowerBound, count: key.count)
+        }
+    }
+
+    /// The same for a key that is not short and plain. It is empty, has an escape, or is long.
+    @inline(never)
+    private func filterBit(of key: Range<Int>) -> UInt64 {
+        guard key.count >= 8 else { return 1 }
+        let bytes = UnsafeRawPointer(start + key.lowerBound)
+        return Self.filterBit(Word(at: bytes).bytes, Word(at: bytes + key.count - 8).bytes, count: key.count)
+    }
+
+    /// One bit of 64, from the first and the last bytes of a key and their number.
+    @inline(__always)
+    private static func filterBit(_ head: UInt64, _ tail: UInt64, count: Int) -> UInt64 {
+        1 << (((head ^ (tail &* 31) ^ UInt64(count)) &* 0x9E37_79B9_7F4A_7C15) >> 58)
     }
 }

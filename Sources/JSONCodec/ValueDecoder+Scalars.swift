@@ -1,30 +1,41 @@
 /// Reads one node as a scalar, or says why it is none.
-extension ValueDecoder {
+extension DecodingSession {
     @inline(__always)
-    func bool() throws -> Bool {
-        switch entry.kind {
-        case .no: return false
-        case .yes: return true
-        default: throw mismatch(Bool.self, wanted: "a boolean")
-        }
+    func bool(at place: ValueDecoder.Place) throws -> Bool {
+        let entry = reader[Int(place.node)]
+        if entry.isKind(.yes) { return true }
+        if entry.isKind(.no) { return false }
+        throw decoder(at: place).mismatch(Bool.self, wanted: "a boolean")
     }
 
     @inline(__always)
-    func string() throws -> String {
+    func string(at place: ValueDecoder.Place) throws -> String {
         let reader = reader
-        guard reader[node].isString else { throw mismatch(String.self, wanted: "a string") }
-        return reader.string(at: node)
+        guard reader[Int(place.node)].isString else {
+            throw decoder(at: place).mismatch(String.self, wanted: "a string")
+        }
+        return reader.string(at: Int(place.node))
     }
 
     /// An integer, exactly. `3.0` counts as 3, because a JavaScript peer has only one kind of number.
     @inline(__always)
-    func integer<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
-        let entry = entry
-        if entry.kind == .integer, let integer = T(exactly: Int64(bitPattern: entry.payload)) { return integer }
-        return try rarerInteger(type)
+    func integer<T: FixedWidthInteger>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
+        let entry = reader[Int(place.node)]
+        if entry.isKind(.integer), let integer = T(exactly: Int64(bitPattern: entry.payload)) { return integer }
+        return try decoder(at: place).rarerInteger(type)
     }
 
-    private func rarerInteger<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
+    @inline(__always)
+    func double(at place: ValueDecoder.Place) throws -> Double {
+        let entry = reader[Int(place.node)]
+        if entry.isKind(.double) { return Double(bitPattern: entry.payload) }
+        return try decoder(at: place).floatingPoint(Double.self)
+    }
+}
+
+extension ValueDecoder {
+    @inline(never)
+    fileprivate func rarerInteger<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
         guard let number = entry.number else { throw mismatch(type, wanted: "a number") }
         guard let integer = number.exactly(type) else {
             throw corrupted("The number \(number) does not fit \(type); nothing is rounded or cut.")
@@ -32,6 +43,7 @@ extension ValueDecoder {
         return integer
     }
 
+    @inline(never)
     func floatingPoint<T: BinaryFloatingPoint & CustomStringConvertible>(_ type: T.Type) throws -> T {
         guard let number = entry.number else { throw mismatch(type, wanted: "a number") }
         guard let value = number.faithfully(type) else {

@@ -2,18 +2,23 @@
 struct ValueDecoder: Decoder {
     // Three words, so that `any Decoder` holds it without an allocation.
     let session: DecodingSession
-    private let place: (node: UInt32, parent: UInt32, index: UInt32, depth: UInt32)
+    let place: Place
 
-    /// - Parameters:
-    ///   - parent: the container around the value, and `index` its place where that is an array.
-    ///   - depth: how many containers are around the value.
-    @inline(__always)
-    init(session: DecodingSession, node: Int, parent: UInt32, index: Int, depth: Int) {
-        self.session = session
-        place = (
-            UInt32(truncatingIfNeeded: node), parent, UInt32(truncatingIfNeeded: index),
-            UInt32(truncatingIfNeeded: depth)
-        )
+    /// Where the value stands: its node, the container around it, its index where that is an array, and how many
+    /// containers are around the value.
+    struct Place {
+        let node: UInt32
+        let parent: UInt32
+        let index: UInt32
+        let depth: UInt32
+
+        @inline(__always)
+        init(node: Int, parent: UInt32, index: Int, depth: Int) {
+            self.node = UInt32(truncatingIfNeeded: node)
+            self.parent = parent
+            self.index = UInt32(truncatingIfNeeded: index)
+            self.depth = UInt32(truncatingIfNeeded: depth)
+        }
     }
 
     var node: Int { Int(place.node) }
@@ -30,18 +35,18 @@ struct ValueDecoder: Decoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         try requireObject()
-        return KeyedDecodingContainer(ObjectReader<Key>(session: session, node: place.node, depth: place.depth))
+        return session.container(keyedBy: type, of: place.node, depth: place.depth)
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        guard entry.kind == .array else { throw mismatch([Any].self, wanted: "an array") }
+        guard entry.isKind(.array) else { throw mismatch([Any].self, wanted: "an array") }
         return ArrayReader(session: session, node: place.node, depth: place.depth)
     }
 
     func singleValueContainer() throws -> any SingleValueDecodingContainer { self }
 
     private func requireObject() throws {
-        guard entry.kind == .object else { throw mismatch([String: Any].self, wanted: "an object") }
+        guard entry.isKind(.object) else { throw mismatch([String: Any].self, wanted: "an object") }
         if reader.hasUnusualKeys { try requireDistinctKeys() }
     }
 
@@ -60,21 +65,21 @@ struct ValueDecoder: Decoder {
 }
 
 extension ValueDecoder: SingleValueDecodingContainer {
-    func decodeNil() -> Bool { entry.kind == .null }
+    func decodeNil() -> Bool { entry.isKind(.null) }
 
     @inline(__always)
-    func decode<T: Decodable>(_ type: T.Type) throws -> T { try value(type) }
+    func decode<T: Decodable>(_ type: T.Type) throws -> T { try session.value(type, at: place) }
 }
 
-extension ValueDecoder {
-    /// Decodes a value of any type; scalars and ``JSON`` are taken from the tape without a decoder.
+extension DecodingSession {
+    /// Decodes a value of any type; scalars are taken from the tape without a decoder, which takes a reference to this.
     ///
     /// The containers' requirements for each scalar type are all witnessed by generic functions that end here. They are
     /// inlined, so that for each of them only one of the comparisons is left.
     @inline(__always)
-    func value<T: Decodable>(_ type: T.Type) throws -> T {
-        if Self.isScalar(type) { return try scalar(type) }
-        return try composite(type)
+    func value<T: Decodable>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
+        if Self.isScalar(type) { return try scalar(type, at: place) }
+        return try composite(type, at: place)
     }
 
     // What stands on the stack at every level is kept apart from what does not: the functions with many cases have large
@@ -90,22 +95,62 @@ extension ValueDecoder {
     }
 
     @inline(__always)
-    private func scalar<T: Decodable>(_ type: T.Type) throws -> T {
-        if T.self == String.self { return unsafeBitCast(try string(), to: T.self) }
-        if T.self == Int.self { return unsafeBitCast(try integer(Int.self), to: T.self) }
-        if T.self == Bool.self { return unsafeBitCast(try bool(), to: T.self) }
-        if T.self == Double.self { return unsafeBitCast(try floatingPoint(Double.self), to: T.self) }
-        if T.self == Float.self { return unsafeBitCast(try floatingPoint(Float.self), to: T.self) }
-        if T.self == Int64.self { return unsafeBitCast(try integer(Int64.self), to: T.self) }
-        if T.self == Int32.self { return unsafeBitCast(try integer(Int32.self), to: T.self) }
-        if T.self == Int16.self { return unsafeBitCast(try integer(Int16.self), to: T.self) }
-        if T.self == Int8.self { return unsafeBitCast(try integer(Int8.self), to: T.self) }
-        if T.self == UInt.self { return unsafeBitCast(try integer(UInt.self), to: T.self) }
-        if T.self == UInt64.self { return unsafeBitCast(try integer(UInt64.self), to: T.self) }
-        if T.self == UInt32.self { return unsafeBitCast(try integer(UInt32.self), to: T.self) }
-        if T.self == UInt16.self { return unsafeBitCast(try integer(UInt16.self), to: T.self) }
-        if T.self == UInt8.self { return unsafeBitCast(try integer(UInt8.self), to: T.self) }
-        return try composite(type)
+    private func scalar<T: Decodable>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
+        if T.self == String.self { return unsafeBitCast(try string(at: place), to: T.self) }
+        if T.self == Int.self { return unsafeBitCast(try integer(Int.self, at: place), to: T.self) }
+        if T.self == Bool.self { return unsafeBitCast(try bool(at: place), to: T.self) }
+        if T.self == Double.self { return unsafeBitCast(try double(at: place), to: T.self) }
+        return try rarerScalar(type, at: place)
+    }
+
+    @inline(__always)
+    private func rarerScalar<T: Decodable>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
+        if T.self == Float.self {
+            return unsafeBitCast(try decoder(at: place).floatingPoint(Float.self), to: T.self)
+        }
+        if T.self == Int64.self { return unsafeBitCast(try integer(Int64.self, at: place), to: T.self) }
+        if T.self == Int32.self { return unsafeBitCast(try integer(Int32.self, at: place), to: T.self) }
+        if T.self == Int16.self { return unsafeBitCast(try integer(Int16.self, at: place), to: T.self) }
+        if T.self == Int8.self { return unsafeBitCast(try integer(Int8.self, at: place), to: T.self) }
+        if T.self == UInt.self { return unsafeBitCast(try integer(UInt.self, at: place), to: T.self) }
+        if T.self == UInt64.self { return unsafeBitCast(try integer(UInt64.self, at: place), to: T.self) }
+        if T.self == UInt32.self { return unsafeBitCast(try integer(UInt32.self, at: place), to: T.self) }
+        if T.self == UInt16.self { return unsafeBitCast(try integer(UInt16.self, at: place), to: T.self) }
+        if T.self == UInt8.self { return unsafeBitCast(try integer(UInt8.self, at: place), to: T.self) }
+        return try composite(type, at: place)
+    }
+
+    @inline(__always)
+    func decoder(at place: ValueDecoder.Place) -> ValueDecoder { ValueDecoder(session: self, place: place) }
+
+    @inline(never)
+    private func composite<T: Decodable>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
+        let entry = reader[Int(place.node)]
+        if Self.isFrequent(type) { return try frequent(type, at: place) }
+        if entry.isKind(.array), let array = arrayType(type) { return try directly(type, array, at: place) }
+        let keyListings = keyListings
+        let value = try T(from: decoder(at: place))
+        if self.keyListings != keyListings, entry.isKind(.object) { try requireAllKeys(in: value, at: place) }
+        return value
+    }
+
+    /// [Int: T] takes "1" and "01" for one key, and keeps one of the two values. Only a type that has asked for all the keys
+    /// can be a dictionary, and to ask the type itself takes long.
+    @inline(never)
+    private func requireAllKeys<T>(in value: T, at place: ValueDecoder.Place) throws {
+        if T.self is any CountedDictionary.Type, let dictionary = value as? any CountedDictionary,
+            dictionary.count != reader[Int(place.node)].count
+        {
+            throw decoder(at: place).corrupted(
+                "Two keys of the object are the same key of \(T.self); decode the object as JSON.")
+        }
+    }
+
+    private func directly<T: Decodable, Direct: DirectlyDecodable>(
+        _ type: T.Type, _ direct: Direct.Type, at place: ValueDecoder.Place
+    ) throws -> T {
+        // From a type to itself: `direct` was made of it.
+        unsafeBitCast(try Direct.decode(in: self, at: place), to: T.self)
     }
 
     /// Types that are none of the scalars, but need no decoder either.
@@ -118,44 +163,30 @@ extension ValueDecoder {
     }
 
     @inline(never)
-    private func frequent<T: Decodable>(_ type: T.Type) throws -> T {
-        if T.self == JSON.self { return unsafeBitCast(reader.json(at: node), to: T.self) }
-        if T.self == [String].self { return unsafeBitCast(try array(String.self), to: T.self) }
-        if T.self == [Int].self { return unsafeBitCast(try array(Int.self), to: T.self) }
-        if T.self == [Double].self { return unsafeBitCast(try array(Double.self), to: T.self) }
+    private func frequent<T: Decodable>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
+        if T.self == JSON.self { return unsafeBitCast(reader.json(at: Int(place.node)), to: T.self) }
+        if T.self == [String].self { return unsafeBitCast(try array(String.self, at: place), to: T.self) }
+        if T.self == [Int].self { return unsafeBitCast(try array(Int.self, at: place), to: T.self) }
+        if T.self == [Double].self { return unsafeBitCast(try array(Double.self, at: place), to: T.self) }
         if #available(macOS 15, iOS 18, tvOS 18, watchOS 11, visionOS 2, *) {
-            if T.self == Int128.self { return unsafeBitCast(try integer(Int128.self), to: T.self) }
-            if T.self == UInt128.self { return unsafeBitCast(try integer(UInt128.self), to: T.self) }
+            if T.self == Int128.self { return unsafeBitCast(try integer(Int128.self, at: place), to: T.self) }
+            if T.self == UInt128.self { return unsafeBitCast(try integer(UInt128.self, at: place), to: T.self) }
         }
-        return try T(from: self)
-    }
-
-    @inline(never)
-    private func composite<T: Decodable>(_ type: T.Type) throws -> T {
-        if Self.isFrequent(type) { return try frequent(type) }
-        let keyListings = session.keyListings
-        let value = try T(from: self)
-        // [Int: T] takes "1" and "01" for one key, and keeps one of the two values. Only a type that has asked for all the
-        // keys can be a dictionary, and to ask the type itself takes long.
-        if session.keyListings != keyListings, entry.kind == .object, T.self is any CountedDictionary.Type,
-            let dictionary = value as? any CountedDictionary, dictionary.count != entry.count
-        {
-            throw corrupted("Two keys of the object are the same key of \(type); decode the object as JSON.")
-        }
-        return value
+        return try T(from: decoder(at: place))
     }
 
     /// The arrays of the standard library that are frequent.
     @inline(__always)
-    private func array<Element: Decodable>(_ type: Element.Type) throws -> [Element] {
-        guard entry.kind == .array else { throw mismatch([Any].self, wanted: "an array") }
+    private func array<Element: Decodable>(_ type: Element.Type, at place: ValueDecoder.Place) throws -> [Element] {
+        let reader = reader
+        let entry = reader[Int(place.node)]
+        guard entry.isKind(.array) else { throw decoder(at: place).mismatch([Any].self, wanted: "an array") }
         var elements: [Element] = []
         elements.reserveCapacity(entry.count)
-        var next = node + 1
+        var next = Int(place.node) + 1
         for index in 0..<entry.count {
-            let element = ValueDecoder(
-                session: session, node: next, parent: place.node, index: index, depth: depth + 1)
-            elements.append(try element.value(type))
+            let element = ValueDecoder.Place(node: next, parent: place.node, index: index, depth: Int(place.depth) + 1)
+            elements.append(try value(type, at: element))
             next = reader.end(of: next)
         }
         return elements

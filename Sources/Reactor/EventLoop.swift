@@ -4,7 +4,7 @@ package import SystemPackage
 ///
 /// Every child's handlers run on its loop, so they never race each other; a handler that takes long delays the others of
 /// its loop. Without a choice all children share one loop, whose thread starts with the first child and sleeps while
-/// nothing happens. Give a child a loop of its own with ``init(name:latency:)`` where its.
+/// nothing happens. Give a child a loop of its own with ``init(name:latency:)`` where its handlers are slow.
 ///
 /// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers it
 /// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.

@@ -58,6 +58,16 @@ extension Scanner {
         guard let start = bytes.baseAddress else { return }
         var next = start + position
         let end = start + bytes.count
+        // Most strings are short, and most of the others long.
+        if end - next >= 8 {
+            let word = Word(at: next)
+            let found = (word.special | word.bytes) & Word.tops
+            next += Word.plainCount(before: found)
+            if found != 0 {
+                position = next - start
+                return
+            }
+        }
         while end - next >= 16 {
             let (word, second) = (Word(at: next), Word(at: next + 8))
             if (word.special | word.bytes | second.special | second.bytes) & Word.tops != 0 { break }

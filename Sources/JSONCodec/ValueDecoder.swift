@@ -125,12 +125,16 @@ extension DecodingSession {
 
     @inline(never)
     private func composite<T: Decodable>(_ type: T.Type, at place: ValueDecoder.Place) throws -> T {
-        let entry = reader[Int(place.node)]
-        if Self.isFrequent(type) { return try frequent(type, at: place) }
-        if entry.isKind(.array), let array = arrayType(type) { return try directly(type, array, at: place) }
+        let isObject = reader[Int(place.node)].isKind(.object)
+        if Self.isWithoutDecoder(type) || !isObject && Self.isFrequentArray(type) {
+            return try frequent(type, at: place)
+        }
+        if !isObject, reader[Int(place.node)].isKind(.array), let array = arrayType(type) {
+            return try directly(type, array, at: place)
+        }
         let keyListings = keyListings
         let value = try T(from: decoder(at: place))
-        if self.keyListings != keyListings, entry.isKind(.object) { try requireAllKeys(in: value, at: place) }
+        if isObject, self.keyListings != keyListings { try requireAllKeys(in: value, at: place) }
         return value
     }
 
@@ -155,11 +159,16 @@ extension DecodingSession {
 
     /// Types that are none of the scalars, but need no decoder either.
     @inline(__always)
-    private static func isFrequent<T>(_ type: T.Type) -> Bool {
+    private static func isWithoutDecoder<T>(_ type: T.Type) -> Bool {
         if #available(macOS 15, iOS 18, tvOS 18, watchOS 11, visionOS 2, *) {
             if T.self == Int128.self || T.self == UInt128.self { return true }
         }
-        return T.self == JSON.self || T.self == [String].self || T.self == [Int].self || T.self == [Double].self
+        return T.self == JSON.self
+    }
+
+    @inline(__always)
+    private static func isFrequentArray<T>(_ type: T.Type) -> Bool {
+        T.self == [String].self || T.self == [Int].self || T.self == [Double].self
     }
 
     @inline(never)

@@ -117,11 +117,13 @@ struct MemberIndex {
 
 extension DecodingSession {
     /// The container of an object node.
+    ///
+    /// `Key.self` is what counts: where that is a class, `type` may be one of its subclasses.
     @inline(__always)
     func container<Key: CodingKey>(
         keyedBy type: Key.Type, of node: UInt32, depth: UInt32
     ) -> KeyedDecodingContainer<Key> {
-        if let maker = withUnsafeMutablePointerToHeader({ $0.pointee.containerMakers[ObjectIdentifier(type)] }) {
+        if let maker = withUnsafeMutablePointerToHeader({ $0.pointee.containerMakers[ObjectIdentifier(Key.self)] }) {
             return maker.cast(type).container(of: node, depth: depth, in: self)
         }
         return unknownContainer(keyedBy: type, of: node, depth: depth)
@@ -131,7 +133,7 @@ extension DecodingSession {
     private func unknownContainer<Key: CodingKey>(
         keyedBy type: Key.Type, of node: UInt32, depth: UInt32
     ) -> KeyedDecodingContainer<Key> {
-        let id = ObjectIdentifier(type)
+        let id = ObjectIdentifier(Key.self)
         withUnsafeMutablePointerToHeader { header in
             if header.pointee.keyTypes[id] != nil {
                 header.pointee.containerMakers.add(AnyContainerMaker(ReaderMaker<ObjectReader<Key>>()), for: id)
@@ -146,8 +148,8 @@ extension DecodingSession {
     @inline(__always)
     func arrayType<T: Decodable>(_ type: T.Type) -> (any DirectlyDecodable.Type)? {
         withUnsafeMutablePointerToHeader { header in
-            if let known = header.pointee.arrays[ObjectIdentifier(type)] { return known }
-            return header.pointee.arrays.add(type as? any DirectlyDecodable.Type, for: ObjectIdentifier(type))
+            if let known = header.pointee.arrays[ObjectIdentifier(T.self)] { return known }
+            return header.pointee.arrays.add(T.self as? any DirectlyDecodable.Type, for: ObjectIdentifier(T.self))
         }
     }
 }

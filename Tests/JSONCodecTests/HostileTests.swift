@@ -141,6 +141,49 @@ struct HostileTests {
         }
     }
 
+    @Test("a class is decoded as the subclass that is asked for")
+    func subclasses() throws {
+        let type: Animal.Type = Dog.self
+        #expect(try decode(type, "{\"name\":\"a\"}") is Dog)
+        #expect(try decode(Animal.self, "{\"name\":\"a\"}") is Dog == false)
+        struct Kennel: Decodable {
+            init(from decoder: any Decoder) throws {
+                var list = try decoder.unkeyedContainer()
+                #expect(try list.decode(Dog.self as Animal.Type) is Dog)
+            }
+        }
+        _ = try decode(Kennel.self, "[{\"name\":\"a\"}]")
+    }
+
+    @Test("a type of keys that is a class is not taken for its subclass")
+    func classesOfKeys() throws {
+        struct Both: Codable {
+            init() {}
+
+            init(from decoder: any Decoder) throws {
+                for _ in 0..<4 {
+                    let name = try decoder.container(keyedBy: NameKey.self as ClassKey.Type)
+                    let keyed = try decoder.container(keyedBy: NameKey.self)
+                    #expect(try name.decode(Int.self, forKey: ClassKey(stringValue: "a")!) == 1)
+                    #expect(try keyed.decode(Int.self, forKey: NameKey(stringValue: "b")!) == 2)
+                    #expect(keyed.allKeys.allSatisfy { Swift.type(of: $0) == NameKey.self })
+                }
+            }
+
+            func encode(to encoder: any Encoder) throws {
+                for index in 0..<4 {
+                    var name = encoder.container(keyedBy: NameKey.self as ClassKey.Type)
+                    try name.encode(1, forKey: ClassKey(stringValue: "c\(index)")!)
+                    var keyed = encoder.container(keyedBy: NameKey.self)
+                    try keyed.encode(2, forKey: NameKey(stringValue: "n\(index)")!)
+                }
+            }
+        }
+        _ = try decode([Both].self, "[{\"a\":1,\"b\":2},{\"a\":1,\"b\":2}]")
+        let one = "{\"c0\":1,\"n0\":2,\"c1\":1,\"n1\":2,\"c2\":1,\"n2\":2,\"c3\":1,\"n3\":2}"
+        #expect(try text([Both(), Both()]) == "[\(one),\(one)]")
+    }
+
     @Test("a hundred million brackets, and a number of ten million digits, are judged at once")
     func longTexts() throws {
         let clock = ContinuousClock()
@@ -162,4 +205,27 @@ private struct Written: Encodable {
         var container = encoder.container(keyedBy: AnyKey.self)
         for (index, key) in keys.enumerated() { try container.encode(index, forKey: AnyKey(stringValue: key)) }
     }
+}
+
+private class Animal: Decodable {
+    let name: String
+}
+
+private final class Dog: Animal {}
+
+/// `@unchecked Sendable`: neither class has a variable.
+private class ClassKey: CodingKey, @unchecked Sendable {
+    let stringValue: String
+    var intValue: Int? { nil }
+    required init?(stringValue: String) { self.stringValue = stringValue }
+    required init?(intValue: Int) { nil }
+}
+
+private final class NameKey: ClassKey, @unchecked Sendable {
+    let length: Int
+    required init?(stringValue: String) {
+        length = stringValue.count
+        super.init(stringValue: stringValue)
+    }
+    required init?(intValue: Int) { nil }
 }

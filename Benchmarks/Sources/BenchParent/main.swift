@@ -33,7 +33,9 @@ func withOneChild() async throws -> JSON {
         case "round-trip", "round-trip-lowest", "round-trip-efficient":
             try await roundTrips(with: child, count: count)
         case "round-trip-async":
-            try await withTaskExecutorPreference(child.eventLoop) { try await asyncRoundTrips(with: child, count: count) }
+            try await withTaskExecutorPreference(child.eventLoop) {
+                try await asyncRoundTrips(with: child, count: count)
+            }
         case "round-trip-async-hopping": try await asyncRoundTrips(with: child, count: count)
         case "to-parent", "to-parent-gathered": try await itemsToParent(from: child, count: count)
         case "to-child": try await itemsToChild(child, count: count)

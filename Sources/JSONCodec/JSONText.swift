@@ -102,14 +102,16 @@ final class EncodingSession {
     /// write a small object, so the answers are remembered.
     @inline(__always)
     func directType<T>(of type: T.Type) -> (any DirectlyEncodable.Type)? {
-        if let known = types[ObjectIdentifier(type)] { return known }
-        return types.add(type as? any DirectlyEncodable.Type, for: ObjectIdentifier(type))
+        if let known = types[ObjectIdentifier(T.self)] { return known }
+        return types.add(T.self as? any DirectlyEncodable.Type, for: ObjectIdentifier(T.self))
     }
 
     /// The container that writes to a slot.
+    ///
+    /// `Key.self` is what counts: where that is a class, `type` may be one of its subclasses.
     @inline(__always)
     func container<Key: CodingKey>(keyedBy type: Key.Type, of slot: EncodingSlot) -> KeyedEncodingContainer<Key> {
-        if let maker = containerMakers[ObjectIdentifier(type)] { return maker.cast(type).container(of: slot) }
+        if let maker = containerMakers[ObjectIdentifier(Key.self)] { return maker.cast(type).container(of: slot) }
         return unknownContainer(keyedBy: type, of: slot)
     }
 
@@ -117,7 +119,7 @@ final class EncodingSession {
     private func unknownContainer<Key: CodingKey>(
         keyedBy type: Key.Type, of slot: EncodingSlot
     ) -> KeyedEncodingContainer<Key> {
-        let id = ObjectIdentifier(type)
+        let id = ObjectIdentifier(Key.self)
         if keyTypes[id] != nil {
             containerMakers.add(AnyContainerMaker(WriterMaker<ObjectWriter<Key>>()), for: id)
         } else {

@@ -133,7 +133,7 @@ extension DecodingSession {
             return try directly(type, array, at: place)
         }
         let keyListings = keyListings
-        let value = try T(from: decoder(at: place))
+        let value = try type.init(from: decoder(at: place))
         if isObject, self.keyListings != keyListings { try requireAllKeys(in: value, at: place) }
         return value
     }
@@ -181,7 +181,7 @@ extension DecodingSession {
             if T.self == Int128.self { return unsafeBitCast(try integer(Int128.self, at: place), to: T.self) }
             if T.self == UInt128.self { return unsafeBitCast(try integer(UInt128.self, at: place), to: T.self) }
         }
-        return try T(from: decoder(at: place))
+        return try type.init(from: decoder(at: place))
     }
 
     /// The arrays of the standard library that are frequent.

@@ -15,7 +15,7 @@ extension EventLoop: SerialExecutor {
         precondition(isCurrent, "This code has to run on its event loop")
     }
 
-    fileprivate func enqueue(_ job: consuming LoopCore.Job) {
+    private func enqueue(_ job: consuming LoopCore.Job) {
         // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
         // whoever enqueues on an unowned executor holds none.
         let core = Unmanaged.passRetained(core)
@@ -33,11 +33,22 @@ extension EventLoop: TaskExecutor {
 
 /// What tasks run on that prefer a loop. Not the loop itself: as an actor's executor and as a task's it has to run the jobs
 /// that come in different ways, and both come by a function of the same name.
-final class LoopTaskExecutor: TaskExecutor, @unchecked Sendable {
-    // Set once, before anybody else knows of it. The loop owns this, and whoever prefers the loop holds it meanwhile.
-    unowned(unsafe) var loop: EventLoop!
+///
+/// A task may be all that is left of those who knew the loop, and holds only this. So the loop's thread ends with this.
+final class LoopTaskExecutor: TaskExecutor {
+    private let core: LoopCore
+
+    init(core: LoopCore) {
+        self.core = core
+    }
+
+    deinit {
+        core.stop()
+    }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        loop.enqueue(.task(UnownedJob(job), loop))
+        let core = Unmanaged.passRetained(core)
+        defer { core.release() }
+        core.takeUnretainedValue().enqueueDriven(.task(UnownedJob(job), self))
     }
 }

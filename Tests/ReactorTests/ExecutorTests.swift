@@ -64,6 +64,31 @@ struct ExecutorTests {
         #expect(places == [true, true, true])
     }
 
+    @Test("a task may be the last that knows of its loop")
+    func lastReference() async throws {
+        for _ in 0..<50 {
+            weak var gone: EventLoop?
+            let (signals, signal) = AsyncStream.makeStream(of: Void.self)
+            let task: Task<Int, Never>
+            do {
+                let loop = try EventLoop(named: "test-loop")
+                gone = loop
+                task = Task(executorPreference: loop) {
+                    var count = 0
+                    for await _ in signals { count += 1 }
+                    return count
+                }
+            }
+            for _ in 0..<3 {
+                signal.yield()
+                await Task.yield()
+            }
+            signal.finish()
+            #expect(try await within { await task.value } == 3)
+            _ = gone
+        }
+    }
+
     @Test("what a waiting loop has taken is run, also where its driver is about to leave")
     func closureAtTheEnd() async throws {
         for _ in 0..<200 {

@@ -24,8 +24,9 @@ with its loop, both hellos and the answer, 0.5 million.""",
     "idle": """\
 A Swift program that does nothing, linked in the same way, has 625 KB, 0.074 of Node's. What ours has beyond that is mostly
 tables with addresses, which the dynamic linker writes to at the start, so that they are not shared (220 KB, against 88), and
-pages of the program that few children share in this count. What the parent grows by, 5 to 12 KB a child where twenty are
-started, has not been taken apart.""",
+pages of the program that few children share in this count. Of what the parent grows by, two thirds are pages of its own
+program that it runs for the first time, divided by only twenty children: 2.5 KB a child are memory that it has allocated, and
+with 200 children the whole growth was measured as 2.8 KB each, 0.06 of Node's for twenty.""",
 }
 
 

@@ -48,6 +48,7 @@ struct AnyContainerMaker {
     /// - Parameter type: the same as that of the maker.
     @inline(__always)
     func cast<Key>(_ type: Key.Type) -> KeyedContainerMaker<Key> {
+        // The caches of makers go by `ObjectIdentifier(Key.self)`, so what is found for a type was made for it.
         unsafeDowncast(maker, to: KeyedContainerMaker<Key>.self)
     }
 }

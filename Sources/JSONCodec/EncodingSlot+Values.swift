@@ -49,6 +49,7 @@ extension EncodingSlot {
 
     @inline(never)
     private func encodeChild<T: Encodable>(_ value: T, at place: @autoclosure () -> Place) throws {
+        // Each cast is from a type to itself, as the comparison before it has shown.
         if T.self == [String].self, writeArray(unsafeBitCast(value, to: [String].self)) { return }
         if T.self == [Int].self, writeArray(unsafeBitCast(value, to: [Int].self)) { return }
         let place = place()

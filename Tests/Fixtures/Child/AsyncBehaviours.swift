@@ -28,7 +28,8 @@ func serveAndThrow() throws {
     }
 }
 
-/// Serves a task where a handler would wait for itself, and where another thread serves already.
+/// Serves a task where a handler would wait for itself, and where another thread serves already: the first message, which is
+/// handled there, has the second one begin.
 func serveTwice() {
     let main = pthread_self()
     Process.onMessage { message in
@@ -37,15 +38,14 @@ func serveTwice() {
         } catch let error as ForkError {
             try Process.send(["inHandler": .string(error.code.description)] as JSON)
         }
-    }
-    let second = Task.detached {
-        try await Task.sleep(for: .milliseconds(20))
-        try Process.serve {
-            var messages = Process.messages.makeAsyncIterator()
-            _ = await messages.next()
-            try await Process.send(["isMain": .bool(pthread_self() == main)] as JSON)
+        guard message.json == "first" else { return }
+        Task.detached {
+            try Process.serve {
+                var messages = Process.messages.makeAsyncIterator()
+                _ = await messages.next()
+                try await Process.send(["isMain": .bool(pthread_self() == main)] as JSON)
+            }
         }
     }
     Process.serve()
-    withExtendedLifetime(second) {}
 }

@@ -4,14 +4,16 @@
 #
 #     Scripts/test.sh [option of swift test...]
 #
-# Under AddressSanitizer the tests run one after another, or it would take too much memory; under ThreadSanitizer eight
-# at once: together is when it sees most.
+# 64 tests run at once: all of them together would come near to the thousand descriptors that a process may have on many
+# systems. Under AddressSanitizer they run one after another, or it would take too much memory; under ThreadSanitizer
+# eight at once: together is when it sees most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
 
 scratch=.build
 build=()
+atOnce=(--experimental-maximum-parallelization-width 64)
 arguments=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
@@ -23,8 +25,7 @@ while [ $# -gt 0 ]; do
     --sanitize=*)
         build+=("$1")
         # Not more at once than get the share of the processor that their deadlines count on.
-        [ "$1" = --sanitize=thread ] && arguments+=(--experimental-maximum-parallelization-width 8)
-        [ "$1" = --sanitize=thread ] || arguments+=(--no-parallel)
+        [ "$1" = --sanitize=thread ] && atOnce[1]=8 || atOnce=(--no-parallel)
         ;;
     esac
     shift
@@ -39,7 +40,7 @@ echo "run the tests" >&2
 status=0
 # Without the lines of tests that start and pass. A line of a suite that ends stays, so that one sees that it goes on.
 # The argument of a test case may be of several lines.
-swift test --skip-build ${arguments[@]+"${arguments[@]}"} < /dev/null 2>&1 | tee "$log" | awk '
+swift test --skip-build "${atOnce[@]}" ${arguments[@]+"${arguments[@]}"} < /dev/null 2>&1 | tee "$log" | awk '
     isInArgument { if (/ (started|passed after .*)\.$/) isInArgument = 0; next }
     / started\.$/ || / Test case passing .* passed after / { next }
     /^[^ ]+ Test case passing / && !/ (failed|recorded) / { isInArgument = 1; next }
@@ -62,6 +63,10 @@ if [ "$findings" -gt 0 ]; then
 fi
 [ "$skipped" -eq 0 ] || echo "Skipped tests: $skipped"
 if [ "$status" -ne 0 ]; then
+    # Once more, where they are seen also by those who get the end of the output alone.
+    echo "What failed:"
+    grep -E '( recorded an issue at | failed after .* with |: error: |Fatal error: |(WARNING|ERROR): .*Sanitizer)' "$log" |
+        head -n 40 || true
     echo "The tests failed; all of their output is in $log" >&2
 fi
 exit "$status"

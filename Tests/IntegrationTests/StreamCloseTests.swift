@@ -165,7 +165,7 @@ struct StreamCloseTests {
         }
         try await eventually("the line") { journal.entries.contains { $0.hasSuffix("stdout late") } }
 
-        let (child, output) = try Script.piped("sleep 60")
+        let (child, output) = try Script.piped("exec sleep 60")
         let task = output.forwardLines(to: logger)
         task.cancel()
         try await within { await task.value }

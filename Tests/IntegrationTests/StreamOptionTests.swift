@@ -106,7 +106,7 @@ struct StreamOptionTests {
         #expect(report["files"]?["40"]?["target"] == "/dev/zero")
         #expect(report["files"]?["\(number)"] == nil || number < 6)
         #expect(fcntl(number, F_GETFD) == FD_CLOEXEC)
-        let error = try failure { $0.standardOutput = .descriptor(999) }
+        let error = try failure { $0.standardOutput = .descriptor(.max) }
         #expect(error.code == .invalidArgument && error.message.contains("standardOutput"))
     }
 

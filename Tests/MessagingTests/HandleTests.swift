@@ -185,7 +185,7 @@ struct HandleTests {
         let (one, socket) = try End.facingSocket()
         let pipe = TestPipe()
         #expect(failure { try one.channel.send(1, handles: pipe.handles(254)) } == "tooManyHandles 254")
-        #expect(failure { try one.channel.send(1, handles: DescriptorList(owning: [9999])) } == "handleNotOpen")
+        #expect(failure { try one.channel.send(1, handles: DescriptorList(owning: [.max])) } == "handleNotOpen")
         socket.writeAll(
             frame(.hello, #"{"version":{"major":1,"minor":0},"features":[],"limits":{"message":4096}}"#.utf8))
         socket.writeAll(frame(.message, "1".utf8))

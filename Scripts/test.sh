@@ -65,8 +65,8 @@ fi
 if [ "$status" -ne 0 ]; then
     # Once more, where they are seen also by those who get the end of the output alone.
     echo "What failed:"
-    grep -E '( recorded an issue at | failed after .* with |: error: |Fatal error: |(WARNING|ERROR): .*Sanitizer)' "$log" |
-        head -n 40 || true
+    grep -E '( recorded an issue at |: error: |Fatal error: |(WARNING|ERROR): .*Sanitizer)' "$log" |
+        awk '!seen[$0]++' | head -n 40 || true
     echo "The tests failed; all of their output is in $log" >&2
 fi
 exit "$status"

@@ -44,17 +44,32 @@ struct LifetimeTests {
 
     @Test("5: what comes after a handler has cancelled itself is there for the next one")
     func handlerThatGivesWay() async throws {
-        let child = try Fixture.fork("burst", "100", "return")
-        let numbers = Locked<[JSON]>([])
+        #expect(try await takenByTwoHandlers(Fixture.fork("burst", "100", "return")) == Array(0..<100) + [-1])
+        // Nothing holds the last events of this one back any more but that somebody wants its messages.
+        let ended = try Fixture.fork("burst", "100", "return")
+        try await closed(ended)
+        #expect(try await takenByTwoHandlers(ended) == Array(0..<100) + [-1])
+    }
+
+    /// What comes to a handler that cancels itself, and to the one that it attaches; and -1 for the close event.
+    private func takenByTwoHandlers(_ child: ChildProcess) async throws -> [Int] {
+        let numbers = Locked<[Int]>([])
         let first = Locked<Subscription?>(nil)
-        let subscription = child.onMessage { message in
-            numbers.withLock { $0.append(message.json) }
-            first.withLock { $0 }?.cancel()
-            child.onMessage { message in numbers.withLock { $0.append(message.json) } }
+        let add: @Sendable (Message) -> Void = { message in
+            numbers.withLock { $0.append(message.json.integerValue.map { Int($0) } ?? -2) }
         }
-        first.withLock { $0 = subscription }
+        // On the loop, so that all handlers are there before the first message.
+        await withTaskExecutorPreference(child.eventLoop) {
+            child.onClose { numbers.withLock { $0.append(-1) } }
+            let subscription = child.onMessage { message in
+                add(message)
+                first.withLock { $0 }?.cancel()
+                child.onMessage(add)
+            }
+            first.withLock { $0 = subscription }
+        }
         try await closed(child)
-        #expect(numbers.withLock { $0 } == (0..<100).map { .integer($0) })
+        return numbers.withLock { $0 }
     }
 
     @Test("4: a child that stops iterating before the end answers its parent's disconnect all the same")

@@ -65,7 +65,8 @@ final class EventHub: @unchecked Sendable {
     ) -> Subscription {
         let subscription = Subscription { [weak self] subscription in
             guard let self else { return }
-            onLoop { $0.detach(subscription) }
+            // Later, so that one who is attached in the same go is there before this one has gone.
+            onLoop { hub in hub.onLoop { $0.detach(subscription) } }
         }
         onLoop {
             $0.attach(Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind))
@@ -114,9 +115,15 @@ final class EventHub: @unchecked Sendable {
         entries.contains { $0.interest.contains(.message) && !$0.subscription.isCancelled }
     }
 
+    /// Whether the last events have to wait for messages that are wanted. They do also for one who has cancelled and is
+    /// still there: another may be about to take the place.
+    private var wantsMessages: Bool {
+        entries.contains { $0.interest.contains(.message) }
+    }
+
     /// All that will ever happen has happened, and everybody has been told.
     var isFinished: Bool {
-        lifecycle.isExhausted && lifecycle.isOver(hasConsumer: hasConsumer)
+        lifecycle.isExhausted && lifecycle.isOver(hasConsumer: wantsMessages)
     }
 
     var isDelivered: Bool { lifecycle.isDelivered }
@@ -224,7 +231,7 @@ final class EventHub: @unchecked Sendable {
     private func tellTerminals() {
         // Outputs matter only once the child has ended.
         let uses = lifecycle.exitStatus == nil || isClosed ? [] : outputs.map(\.use)
-        let events = lifecycle.terminalEvents(hasConsumer: hasConsumer, outputs: uses)
+        let events = lifecycle.terminalEvents(hasConsumer: wantsMessages, outputs: uses)
         if case .close = events.last { isClosed = true }
         waitingSource = if case .exit = events.last { source } else { nil }
         for (position, event) in events.enumerated() {

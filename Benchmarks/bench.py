@@ -10,11 +10,13 @@ from bench.workloads import TITLES, WORKLOADS
 
 def main():
     options = parse_arguments()
+    names = options.workload or list(WORKLOADS)
     chosen = peers.available(options.peer)
+    if any(WORKLOADS[name].is_static for name in names) and not peers.build_statically(chosen):
+        names = [name for name in names if not WORKLOADS[name].is_static]
     share = 0.2 if options.quick else 1
     rounds = options.rounds or (2 if options.quick else 5)
     children = options.children or (50 if options.quick else 500)
-    names = options.workload or list(WORKLOADS)
     results = measure(names, chosen, rounds, share, children)
     facts = report.facts(chosen, rounds, children)
     print("\n".join(facts), end="\n\n")

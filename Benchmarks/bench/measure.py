@@ -28,8 +28,8 @@ def measure(names, chosen, rounds, share, children):
                 print(f"\rround {number + 1}: {name:<20} {peer:<14}", end="", file=sys.stderr, flush=True)
                 count = max(round(workload.counts[peer] * share), 1)
                 kind = workload.our_kind if peer == "ours" and workload.our_kind else workload.kind
-                command = peers.command(peer, kind, count, size)
-                result = memory(command, size) if name == "idle" else run(command, name, peer)
+                command = peers.command(peer, kind, count, size, workload.is_static)
+                result = memory(command, size) if workload.kind == "idle" else run(command, name, peer)
                 for key, value in result.items():
                     results[name].setdefault(peer, {}).setdefault(key, []).append(value)
     print("\r" + " " * 50 + "\r", end="", file=sys.stderr)

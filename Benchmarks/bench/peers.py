@@ -12,6 +12,7 @@ from .workloads import TITLES
 HERE = Path(__file__).resolve().parent.parent
 BUILD = HERE / ".build"
 OURS = BUILD / "release"
+OURS_STATIC = BUILD / "static/release"
 BENCH_C_KINDS = ("round-trip", "to-parent", "to-child", "handles")
 
 
@@ -32,15 +33,17 @@ def available(wanted):
     return peers
 
 
-def command(peer, workload, count, size):
+def command(peer, workload, count, size, is_static=False):
     """What runs the workload with the peer."""
     values = [workload, str(count), str(size)]
     parent = HERE / "Peers/node/parent.js"
     if peer in ("ours", "ours-node"):
-        return [OURS / "BenchParent", *values] + ([HERE / "Peers/node/child.js"] if peer == "ours-node" else [])
+        ours = OURS_STATIC if is_static else OURS
+        return [ours / "BenchParent", *values] + ([HERE / "Peers/node/child.js"] if peer == "ours-node" else [])
     if peer in ("c", "c-gathered"):
         program = "bench" if workload in BENCH_C_KINDS else "floor"
-        return [BUILD / f"c-{program}", *values] + (["gathered"] if peer == "c-gathered" else [])
+        suffix = "-static" if is_static else ""
+        return [BUILD / f"c-{program}{suffix}", *values] + (["gathered"] if peer == "c-gathered" else [])
     if peer == "python":
         return [sys.executable, HERE / "Peers/python/peer.py", *values]
     if peer == "deno":
@@ -56,20 +59,45 @@ def node():
 
 @functools.cache
 def build_ours():
-    # A stale plan would miss files that are new in the package below.
-    build = ["swift", "build", "--disable-build-manifest-caching", "--configuration", "release", "--package-path", HERE]
-    static = build + ["--static-swift-stdlib"]
+    static = swift_build("--static-swift-stdlib")
     if subprocess.run(static, stdout=sys.stderr).returncode != 0:
         print("The static build has failed; linking the Swift runtime dynamically.", file=sys.stderr)
-        require(subprocess.run(build, stdout=sys.stderr).returncode, "swift build")
+        require(subprocess.run(swift_build(), stdout=sys.stderr).returncode, "swift build")
+
+
+def build_statically(chosen):
+    """Whether ours and C's could be linked without shared libraries; not every system has json-c for that."""
+    builds = []
+    if "ours" in chosen:
+        builds.append(swift_build("--scratch-path", OURS_STATIC.parent, "-Xswiftc", "-static-executable"))
+    if "c" in chosen:
+        builds.append(c_build("floor", "-static"))
+    for build in builds:
+        # Read only after a failure: the linker warns of what the C library needs shared libraries for.
+        process = subprocess.run(build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if process.returncode != 0:
+            print(process.stdout, file=sys.stderr)
+            print("What is linked statically is left out: it can't be built here.")
+            return False
+    return True
+
+
+def swift_build(*options):
+    # A stale plan would miss files that are new in the package below.
+    build = ["swift", "build", "--disable-build-manifest-caching", "--configuration", "release", "--package-path", HERE]
+    return [*build, *options]
 
 
 @functools.cache
 def build_c():
     BUILD.mkdir(exist_ok=True)
     for program in ("bench", "floor"):
-        build = [c_compiler(), "-O2", "-Wall", "-Wextra", "-o", BUILD / f"c-{program}", HERE / f"Peers/c/{program}.c"]
-        require(subprocess.run(build).returncode, "the C compiler")
+        require(subprocess.run(c_build(program)).returncode, "the C compiler")
+
+
+def c_build(program, linking=""):
+    options = ["-O2", "-Wall", "-Wextra", *([linking] if linking else [])]
+    return [c_compiler(), *options, "-o", BUILD / f"c-{program}{linking}", HERE / f"Peers/c/{program}.c"]
 
 
 def c_compiler():

@@ -20,13 +20,11 @@ The value itself is fresh memory for each message, and the kernel's page faults 
 A Swift program that does nothing, linked in the same way, takes 1.8 ms from its start to its end on this machine, an empty C
 program 0.75. Of the 3.2 million instructions of a child up to its answer the dynamic linker has 2.3 million, most of them for
 the symbols of the C++ library that the Swift runtime needs; the runtime's own start has 0.3 million, and the child's part,
-with its loop, both hellos and the answer, 0.5 million.""",
+with its loop, both hellos and the answer, 0.5 million. Without a dynamic linker, as the row "linked statically" has it, the
+target holds, also beside a C program that is linked in the same way; [performance.md](performance.md) says how to get that.""",
     "idle": """\
-A Swift program that does nothing, linked in the same way, has 625 KB, 0.074 of Node's. What ours has beyond that is mostly
-tables with addresses, which the dynamic linker writes to at the start, so that they are not shared (220 KB, against 88), and
-pages of the program that few children share in this count. Of what the parent grows by, two thirds are pages of its own
-program that it runs for the first time, divided by only twenty children: 2.5 KB a child are memory that it has allocated, and
-with 200 children the whole growth was measured as 2.8 KB each, 0.06 of Node's for twenty.""",
+Most of it are tables with addresses, which the dynamic linker writes to at the start, so that they are not shared: 220 KB, and
+88 in a Swift program that does nothing. A child that is linked statically has none of them; see its row.""",
 }
 
 

@@ -30,6 +30,8 @@ class Workload:
     is_pinned: bool = False
     # What our programs know it by, where they do it in a way of their own.
     our_kind: str | None = None
+    # Our programs and C's are linked without shared libraries.
+    is_static: bool = False
 
 
 def rate(**targets):
@@ -76,6 +78,21 @@ def in_bytes(kind, title, size, targets, **by_peer):
     return {f"{kind}-{title}": Workload(kind, counts(**by_peer), [measure], size, f"{kind} of {title}")}
 
 
+def start(title, is_static, targets, **by_peer):
+    measure = Measure("p50", "ms", 2, 1000, is_better_high=False, targets=targets)
+    return Workload("start", counts(**by_peer), [measure], title=title, is_static=is_static)
+
+
+def idle(title, is_static, **by_peer):
+    """So many children that what the parent needs for the first ones alone does not count."""
+    measures = [
+        Measure("child_pss", "KB", is_better_high=False, targets={"node": 0.1}),
+        Measure("child_rss", "KB", is_better_high=False),
+        Measure("parent_growth", "KB", 1, is_better_high=False, targets={"node": 0.1}),
+    ]
+    return Workload("idle", counts(**by_peer), measures, 100, title, rounds=3, is_static=is_static)
+
+
 SMALL = counts(100_000, 100_000, 40_000, 40_000, 40_000, c_gathered=2_000_000, ours_node=40_000, node_ours=40_000)
 
 WORKLOADS = {
@@ -113,19 +130,12 @@ WORKLOADS = {
     **in_bytes("bytes", "1 MB", 10**6, {"c": 0.8}, ours=500, c=1_000, advanced=150, python=200),
     **in_bytes("bytes", "64 MB", 64 * 10**6, {}, ours=6, c=8, advanced=3, python=3),
     "handles": Workload("handles", counts(20_000, 40_000, 2_500, python=10_000), [rate(node=3)]),
-    "start": Workload(
-        "start", counts(40, 100, 6, python=8),
-        [Measure("p50", "ms", 2, 1000, is_better_high=False, targets={"node": 0.2, "c": 3})], title="fork to first reply",
+    "start": start("fork to first reply", False, {"node": 0.2, "c": 3}, ours=40, c=100, node=6, python=8),
+    "start-static": start(
+        "fork to first reply, linked statically", True, {"node": 0.2, "c": 3}, ours=80, c=100, node=6
     ),
-    "idle": Workload(
-        "idle", counts(1, 1, 1, python=1),
-        [
-            Measure("child_pss", "KB", is_better_high=False, targets={"node": 0.1}),
-            Measure("child_rss", "KB", is_better_high=False),
-            Measure("parent_growth", "KB", is_better_high=False, targets={"node": 0.1}),
-        ],
-        size=20, title="memory per idle child", rounds=3,
-    ),
+    "idle": idle("memory per idle child", False, ours=1, c=1, node=1, python=1),
+    "idle-static": idle("memory per idle child, linked statically", True, ours=1, c=1, node=1),
     "alive": Workload(
         "alive", counts(30, 30, 30, python=30), [Measure("p50", "ms", 2, 1000, is_better_high=False)],
         size=500, title="children alive, all asked", rounds=1,

@@ -25,14 +25,17 @@ extension EventLoop: SerialExecutor {
     }
 }
 
-extension EventLoop: TaskExecutor {
-    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
-        UnownedTaskExecutor(ordinary: tasks)
-    }
+extension EventLoop {
+    /// What a task prefers so that it runs on the loop's thread, beside the handlers and without a hop between threads:
+    /// `withTaskExecutorPreference(loop.taskExecutor)`, or `Task(executorPreference: loop.taskExecutor)`.
+    ///
+    /// The loop's thread runs as long as this is referred to. Such a task must not block, just as a handler must not.
+    public var taskExecutor: any TaskExecutor { tasks }
 }
 
 /// What tasks run on that prefer a loop. Not the loop itself: as an actor's executor and as a task's it has to run the jobs
-/// that come in different ways, and both come by a function of the same name.
+/// that come in different ways, and both come by a function of the same name. Nor may the loop give this out as its unowned
+/// executor: a task retains what it is made to prefer, and releases what it runs on.
 ///
 /// A task may be all that is left of those who knew the loop, and holds only this. So the loop's thread ends with this.
 final class LoopTaskExecutor: TaskExecutor {

@@ -6,8 +6,8 @@ package import SystemPackage
 /// its loop. Without a choice all children share one loop, whose thread starts with the first child and sleeps while
 /// nothing happens. Give a child a loop of its own with ``init(name:latency:)`` where its handlers are slow.
 ///
-/// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers it
-/// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.
+/// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers its ``taskExecutor``, runs on
+/// the loop's thread, beside the handlers and without a hop between threads.
 public final class EventLoop: Sendable {
     let core: LoopCore
     let tasks: LoopTaskExecutor

@@ -281,11 +281,11 @@ final class LoopCore: @unchecked Sendable {
             case .actor(let job, let loop):
                 withExtendedLifetime(loop) {
                     job.runSynchronously(
-                        isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
+                        isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.tasks.asUnownedTaskExecutor())
                 }
             case .task(let job, let tasks):
                 // Not as if it were isolated to the loop: it would be enqueued once more, to leave that isolation.
-                withExtendedLifetime(tasks) { job.runSynchronously(on: UnownedTaskExecutor(ordinary: tasks)) }
+                withExtendedLifetime(tasks) { job.runSynchronously(on: tasks.asUnownedTaskExecutor()) }
             }
         }
     }

@@ -63,7 +63,7 @@ struct AsyncTests {
         let child = try Fixture.fork("echo")
         let loop = child.eventLoop
         try await within {
-            try await withTaskExecutorPreference(loop) {
+            try await withTaskExecutorPreference(loop.taskExecutor) {
                 var messages = child.messages(of: Int.self).makeAsyncIterator()
                 for number in 0..<100 {
                     try await child.send(number)

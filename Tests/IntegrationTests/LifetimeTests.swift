@@ -59,7 +59,7 @@ struct LifetimeTests {
             numbers.withLock { $0.append(message.json.integerValue.map { Int($0) } ?? -2) }
         }
         // On the loop, so that all handlers are there before the first message.
-        await withTaskExecutorPreference(child.eventLoop) {
+        await withTaskExecutorPreference(child.eventLoop.taskExecutor) {
             child.onClose { numbers.withLock { $0.append(-1) } }
             let subscription = child.onMessage { message in
                 add(message)

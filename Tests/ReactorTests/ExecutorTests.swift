@@ -52,7 +52,7 @@ struct ExecutorTests {
     func preference() async throws {
         let loop = try EventLoop(named: "test-loop")
         let places = try await within {
-            await withTaskExecutorPreference(loop) {
+            await withTaskExecutorPreference(loop.taskExecutor) {
                 var places = [loop.isCurrent]
                 await Task.yield()
                 places.append(loop.isCurrent)
@@ -73,7 +73,7 @@ struct ExecutorTests {
             do {
                 let loop = try EventLoop(named: "test-loop")
                 gone = loop
-                task = Task(executorPreference: loop) {
+                task = Task(executorPreference: loop.taskExecutor) {
                     var count = 0
                     for await _ in signals { count += 1 }
                     return count
@@ -85,8 +85,28 @@ struct ExecutorTests {
             }
             signal.finish()
             #expect(try await within { await task.value } == 3)
-            _ = gone
+            #expect(gone == nil)
         }
+    }
+
+    @Test("tasks on a loop neither keep it beyond their end nor end it")
+    func manyTasks() async throws {
+        weak var tasks: LoopTaskExecutor?
+        do {
+            let loop = try EventLoop(named: "test-loop")
+            tasks = loop.tasks
+            for number in 0..<100 {
+                let task = Task(executorPreference: loop.taskExecutor) {
+                    await Task.yield()
+                    return loop.isCurrent ? number : -1
+                }
+                #expect(try await within { await task.value } == number)
+            }
+        }
+        // A task is freed a moment after its value is there.
+        let deadline = ContinuousClock.now + .seconds(60)
+        while tasks != nil, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(tasks == nil)
     }
 
     @Test("what a waiting loop has taken is run, also where its driver is about to leave")

@@ -33,7 +33,7 @@ func withOneChild() async throws -> JSON {
         case "round-trip", "round-trip-lowest", "round-trip-efficient":
             try await roundTrips(with: child, count: count)
         case "round-trip-async":
-            try await withTaskExecutorPreference(child.eventLoop) {
+            try await withTaskExecutorPreference(child.eventLoop.taskExecutor) {
                 try await asyncRoundTrips(with: child, count: count)
             }
         case "paced", "paced-lowest", "paced-efficient": try await paced(child, count: count, interval: size)

@@ -14,7 +14,7 @@ final class ServedTask: Sendable {
     func run(on loop: EventLoop) throws {
         // By the loop itself, so that no thread is started for the task before this one drives.
         loop.execute {
-            Task(executorPreference: loop) { await self.perform() }
+            Task(executorPreference: loop.taskExecutor) { await self.perform() }
         }
         if !loop.drive(until: { outcome.withLock { $0 != nil } }) {
             try loop.ensureDriven()

@@ -124,7 +124,7 @@ public final class ChildProcess: Sendable {
     /// would cost more than the message:
     ///
     /// ```swift
-    /// try await withTaskExecutorPreference(child.eventLoop) {
+    /// try await withTaskExecutorPreference(child.eventLoop.taskExecutor) {
     ///     for try await reply in child.messages(of: Reply.self) { … }
     /// }
     /// ```

@@ -33,6 +33,8 @@ done
 
 quietly "build the tests" swift build --build-tests ${build[@]+"${build[@]}"}
 log=$scratch/test.log
+# Tests measure memory; what AddressSanitizer holds back after it was freed is to be little beside that.
+export ASAN_OPTIONS="quarantine_size_mb=4${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 # LeakSanitizer cannot follow the reference from an object to the side table for its weak references: that pointer is
 # stored shifted. What such a table refers to is not followed either, then.
 export LSAN_OPTIONS="suppressions=$PWD/Scripts/leaks.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"

@@ -87,7 +87,8 @@ struct StreamTests {
                 try await sibling.send(number)
                 #expect(await messages.next()?.json == .integer(Int64(number)))
             }
-            #expect(Probe.residentMemory - before < 20 << 20)
+            // Much less than the child could have written by now.
+            #expect(Probe.residentMemory - before < 64 << 20)
             #expect(flooding.exitStatus == nil)
             #expect(flooding.kill(.kill))
             try await closed(flooding)

@@ -344,6 +344,7 @@ func refusedHandle() throws {
 func leaveProgram(end: String) throws {
     var pid: pid_t = 0
     let argv: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("600"), nil]
+    defer { for argument in argv { free(argument) } }
     guard posix_spawn(&pid, "/bin/sleep", nil, nil, argv, environ) == 0 else { exit(1) }
     try Process.send(Int64(pid))
     if end == "wait" { Process.serve() }

@@ -36,7 +36,8 @@ log=$scratch/test.log
 # Tests measure memory; what AddressSanitizer holds back after it was freed is to be little beside that.
 export ASAN_OPTIONS="quarantine_size_mb=4${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 # LeakSanitizer cannot follow the reference from an object to the side table for its weak references: that pointer is
-# stored shifted. What such a table refers to is not followed either, then.
+# stored shifted. What such a table refers to is not followed either, then. Nor can it follow the pointers in an enum, which
+# are stored with the case: what an end in the tests has heard, which is open to the end of the tests.
 export LSAN_OPTIONS="suppressions=$PWD/Scripts/leaks.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
 echo "run the tests" >&2
 status=0

@@ -23,7 +23,6 @@ struct ChannelTests {
         }
         #expect(try await two.messages(1000) == (0..<1000).map { .json(.integer($0)) })
         #expect(try await one.messages(1000) == (0..<1000).map { .json(["number": .integer($0)]) })
-        try await End.close(one, two)
     }
 
     @Test("a small buffer cuts messages of every size, and none is changed", arguments: [false, true])

@@ -95,14 +95,6 @@ final class End: ChannelDelegate {
         try await settled.wait(forCount: 1)
     }
 
-    /// For those who have heard much: what is open to the end of the tests looks leaked to LeakSanitizer, which does not know
-    /// Swift's tagged pointers.
-    static func close(_ one: End, _ two: End) async throws {
-        one.channel.close()
-        two.channel.close()
-        try await eventually("both ends close") { one.channel.isClosed && two.channel.isClosed }
-    }
-
     func messages(_ count: Int, within limit: Duration = .seconds(20)) async throws -> [Event] {
         try await journal.wait(within: limit) { $0.count(where: \.isMessage) >= count }.filter(\.isMessage)
     }

@@ -296,7 +296,6 @@ struct NodeDialectTests {
             }
             #expect(numbers == Array(0..<Int64(count)))
         }
-        try await End.close(one, two)
     }
 
     // MARK: Peers that misbehave or go while a handle is under way

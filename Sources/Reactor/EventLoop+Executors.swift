@@ -1,10 +1,22 @@
-extension EventLoop: SerialExecutor {
+extension EventLoop: TaskExecutor {
+    /// Of a task that prefers the loop. The jobs of actors come by way of `asUnownedSerialExecutor`.
     public func enqueue(_ job: consuming ExecutorJob) {
-        enqueue(.actor(UnownedJob(job), self))
+        // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
+        // whoever enqueues on an unowned executor holds none.
+        let core = Unmanaged.passRetained(core)
+        defer { core.release() }
+        // A job that nobody runs would hang its task for good, and there is no way to refuse one.
+        core.takeUnretainedValue().enqueueDriven(.task(UnownedJob(job), self))
     }
 
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+        UnownedTaskExecutor(ordinary: self)
+    }
+}
+
+extension EventLoop: SerialExecutor {
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
-        UnownedSerialExecutor(ordinary: self)
+        UnownedSerialExecutor(ordinary: actors)
     }
 
     public func isIsolatingCurrentContext() -> Bool? {
@@ -14,41 +26,31 @@ extension EventLoop: SerialExecutor {
     public func checkIsolated() {
         precondition(isCurrent, "This code has to run on its event loop")
     }
-
-    private func enqueue(_ job: consuming LoopCore.Job) {
-        // Held by more than this loop: once the job can run, its end may be that of the last reference to the loop, and
-        // whoever enqueues on an unowned executor holds none.
-        let core = Unmanaged.passRetained(core)
-        defer { core.release() }
-        // A job that nobody runs would hang its task for good, and there is no way to refuse one.
-        core.takeUnretainedValue().enqueueDriven(job)
-    }
 }
 
-extension EventLoop: TaskExecutor {
-    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
-        UnownedTaskExecutor(ordinary: tasks)
-    }
-}
-
-/// What tasks run on that prefer a loop. Not the loop itself: as an actor's executor and as a task's it has to run the jobs
-/// that come in different ways, and both come by a function of the same name.
+/// What actors run on whose executor is a loop. Not the loop itself: as an actor's executor and as a task's it has to run the
+/// jobs that come in different ways, and both come by a function of the same name.
 ///
-/// A task may be all that is left of those who knew the loop, and holds only this. So the loop's thread ends with this.
-final class LoopTaskExecutor: TaskExecutor {
-    private let core: LoopCore
-
-    init(core: LoopCore) {
-        self.core = core
-    }
-
-    deinit {
-        core.stop()
-    }
+/// This is the actors' part, and not the tasks', because nobody owns an actor's executor. A task owns the executor that it is
+/// made with, but gives up a reference to what `asUnownedTaskExecutor` names: that has to be the same object.
+final class LoopActorExecutor: SerialExecutor, @unchecked Sendable {
+    // Set before anybody else knows of the loop.
+    /// Owns this, and is there as long as an actor refers to it.
+    unowned var loop: EventLoop!
 
     func enqueue(_ job: consuming ExecutorJob) {
-        let core = Unmanaged.passRetained(core)
+        let loop = loop!
+        // As with a task's. The job holds the loop until it has run.
+        let core = Unmanaged.passRetained(loop.core)
         defer { core.release() }
-        core.takeUnretainedValue().enqueueDriven(.task(UnownedJob(job), self))
+        core.takeUnretainedValue().enqueueDriven(.actor(UnownedJob(job), loop))
+    }
+
+    func isIsolatingCurrentContext() -> Bool? {
+        loop.isIsolatingCurrentContext()
+    }
+
+    func checkIsolated() {
+        loop.checkIsolated()
     }
 }

@@ -10,7 +10,7 @@ package import SystemPackage
 /// (`withTaskExecutorPreference(loop)`), runs on the loop's thread, beside the handlers and without a hop between threads.
 public final class EventLoop: Sendable {
     let core: LoopCore
-    let tasks: LoopTaskExecutor
+    let actors = LoopActorExecutor()
     /// A loop made by the user of the package has nobody else who would start its thread.
     private let startsWithUse: Bool
 
@@ -28,7 +28,11 @@ public final class EventLoop: Sendable {
     package init(named name: String, startsWithUse: Bool = false) throws(Errno) {
         self.startsWithUse = startsWithUse
         core = try LoopCore(name: name)
-        tasks = LoopTaskExecutor(core: core)
+        actors.loop = self
+    }
+
+    deinit {
+        core.stop()
     }
 
     /// Whether the calling code runs on this loop now.

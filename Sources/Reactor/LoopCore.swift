@@ -24,7 +24,7 @@ final class LoopCore: @unchecked Sendable {
         /// Of an actor whose executor is the loop. The loop is kept until its job has run.
         case actor(UnownedJob, EventLoop)
         /// Of a task that prefers the loop, and is isolated to nobody.
-        case task(UnownedJob, LoopTaskExecutor)
+        case task(UnownedJob, EventLoop)
     }
 
     private struct Shared: ~Copyable {
@@ -283,9 +283,9 @@ final class LoopCore: @unchecked Sendable {
                     job.runSynchronously(
                         isolatedTo: loop.asUnownedSerialExecutor(), taskExecutor: loop.asUnownedTaskExecutor())
                 }
-            case .task(let job, let tasks):
+            case .task(let job, let loop):
                 // Not as if it were isolated to the loop: it would be enqueued once more, to leave that isolation.
-                withExtendedLifetime(tasks) { job.runSynchronously(on: UnownedTaskExecutor(ordinary: tasks)) }
+                withExtendedLifetime(loop) { job.runSynchronously(on: loop.asUnownedTaskExecutor()) }
             }
         }
     }

@@ -64,6 +64,32 @@ struct ExecutorTests {
         #expect(places == [true, true, true])
     }
 
+    @Test("a loop is there after tasks that were made with it, for other tasks, actors and handlers, and then ends")
+    func madeTasks() async {
+        await #expect(processExitsWith: .success) {
+            var loop: EventLoop? = try EventLoop(name: "with-tasks")
+            try await Self.runTasks(on: try #require(loop))
+            loop = nil
+            try await eventually("the thread ends") { !ThisProcess.threadNames.contains("with-tasks") }
+        }
+    }
+
+    private static func runTasks(on loop: EventLoop) async throws {
+        let counter = Counter(loop: loop)
+        for _ in 0..<5 {
+            #expect(await Task(executorPreference: loop) { loop.isCurrent }.value)
+            let inGroup = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<3 { group.addTask(executorPreference: loop) { loop.isCurrent } }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(inGroup == [true, true, true])
+            #expect(await counter.increase())
+            let journal = Journal<Bool>()
+            loop.execute { journal.append(loop.isCurrent) }
+            #expect(try await journal.wait(forCount: 1) == [true])
+        }
+    }
+
     @Test("a task may be the last that knows of its loop")
     func lastReference() async throws {
         for _ in 0..<50 {

@@ -49,3 +49,22 @@ func serveTwice() {
     }
     Process.serve()
 }
+
+/// Serves one task after the other, each with its last step elsewhere.
+func serveElsewhere() throws {
+    struct Refusal: Error {}
+    actor Elsewhere {
+        var count = 0
+        func work() { count += 1 }
+    }
+    let elsewhere = Elsewhere()
+    for _ in 0..<20 {
+        try Process.serve { await elsewhere.work() }
+        do {
+            try Process.serve {
+                await elsewhere.work()
+                throw Refusal()
+            }
+        } catch is Refusal {}
+    }
+}

@@ -43,5 +43,6 @@ case "background": try background()
 case "serve-task": try serveTask()
 case "serve-and-throw": try serveAndThrow()
 case "serve-twice": serveTwice()
+case "serve-elsewhere": try serveElsewhere()
 default: exit(64)
 }

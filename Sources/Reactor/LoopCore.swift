@@ -36,6 +36,13 @@ final class LoopCore: @unchecked Sendable {
         var driver = LoopDriver()
         var isWaiting = false
         var turns: UInt64 = 0
+
+        /// The wait is over: what is handed over from now on needs no interruption. Returns what has to be done at once. Both
+        /// in one: what came between the two would wait for the next turn, and be replaced by what comes in that.
+        mutating func endWait() -> (@Sendable () -> Void)? {
+            isWaiting = false
+            return urgent.take()
+        }
     }
 
     /// Changed in every turn, and by one statement each time: the check for exclusive access would cost more than that.
@@ -223,11 +230,12 @@ final class LoopCore: @unchecked Sendable {
             return timeout
         }
         wait(milliseconds: timeout)
-        let hasTimers = shared.withLock { shared in
-            shared.isWaiting = false
+        let (urgent, hasTimers) = shared.withLock { shared in
             if !shared.jobs.isEmpty { swap(&shared.jobs, &confined.runningJobs) }
-            return !shared.timers.isEmpty
+            return (shared.endWait(), !shared.timers.isEmpty)
         }
+        // It may come just when the wait has ended without an event.
+        urgent?()
         if hasTimers { fireTimers() }
         runJobs()
         endTurn()
@@ -252,13 +260,9 @@ final class LoopCore: @unchecked Sendable {
     private func passOn(milliseconds: CInt, woken: (_ count: Int) -> Void = { _ in }) {
         queue.wait(milliseconds: milliseconds) { count in
             woken(count)
-            if count > 0, let body = shared.withLock({ $0.urgent.take() }) { body() }
+            if count > 0, let body = shared.withLock({ $0.endWait() }) { body() }
         } _: { token, readiness in
-            let handler = shared.withLock { shared in
-                // What a handler hands over needs no interruption.
-                shared.isWaiting = false
-                return shared.watches.handler(of: token)
-            }
+            let handler = shared.withLock { $0.watches.handler(of: token) }
             handler?(readiness)
         }
     }

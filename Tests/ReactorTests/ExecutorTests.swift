@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -134,6 +135,29 @@ struct ExecutorTests {
         }
     }
 
+    @Test("what a waiting loop has taken is run, also where others hand it something and events end its wait")
+    func takenByThreads() async throws {
+        let loop = try EventLoop(named: "test-loop")
+        try loop.ensureDriven()
+        let (taken, ran) = (Counted(), Counted())
+        let ended = Journal<Bool>()
+        try await System.socketPair().held { ours, theirs in
+            let watch = try loop.watch(ours) { _ in drain(ours) }
+            for _ in 0..<3 {
+                try Thread.start(name: "asker") {
+                    while taken.count < 10_000 {
+                        if loop.executeIfWaiting({ ran.add() }) { taken.add() }
+                        write(theirs)
+                    }
+                    ended.append(true)
+                }
+            }
+            try await ended.wait(forCount: 3)
+            try await eventually(within: .seconds(5), "all that was taken is run") { ran.count == taken.count }
+            loop.unwatch(watch)
+        }
+    }
+
     @Test("a loop that is in a handler takes nothing that has to be done at once, and does it before the next handler")
     func urgent() async throws {
         let loop = try EventLoop(named: "test-loop")
@@ -171,6 +195,14 @@ struct ExecutorTests {
             _ = loop
         }
     }
+}
+
+private final class Counted: Sendable {
+    private let value = Atomic(0)
+
+    var count: Int { value.load(ordering: .sequentiallyConsistent) }
+
+    func add() { value.add(1, ordering: .sequentiallyConsistent) }
 }
 
 /// Something that has happened, or not yet.

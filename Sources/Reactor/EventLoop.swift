@@ -65,6 +65,11 @@ public final class EventLoop: Sendable {
         core.drive(until: isDone)
     }
 
+    /// Returns when the caller's thread that drives the loop has left, and at once where none does. Not on the loop.
+    package func waitForCaller() {
+        core.waitForCaller()
+    }
+
     // MARK: Timers
 
     package struct TimerID: Sendable {

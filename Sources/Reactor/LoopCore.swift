@@ -181,11 +181,16 @@ final class LoopCore: @unchecked Sendable {
         // Done only once what was handed over before has been run.
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        let startsThread = change { shared in
-            shared.driver.callerLeaves(hasJobs: !shared.jobs.isEmpty)
+        let (startsThread, gate) = change { shared in
+            (shared.driver.callerLeaves(hasJobs: !shared.jobs.isEmpty), shared.driver.takeCallersEnd())
         }
+        gate?.open()
         if startsThread { try? startThread() }
         return true
+    }
+
+    func waitForCaller() {
+        shared.withLock { $0.driver.waitForCaller() }?.wait()
     }
 
     /// Ends the background thread once it has run what was handed over.

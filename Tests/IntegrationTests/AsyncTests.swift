@@ -58,6 +58,19 @@ struct AsyncTests {
         #expect(await child.exit == .exited(code: 0))
     }
 
+    @Test("a thread that serves beside another one's task serves on when that has ended")
+    func besideTask() async throws {
+        var options = ChildProcess.Options()
+        options.timeout = .seconds(60)
+        let child = try Fixture.fork("serve-beside-task", options: options)
+        var messages = child.messages.makeAsyncIterator()
+        #expect(await messages.next()?.json == "begun")
+        _ = try child.sendNow("go")
+        #expect(await messages.next()?.json == "ended")
+        child.disconnect()
+        #expect(await child.exit == .exited(code: 0))
+    }
+
     @Test("tasks can be served one after the other, whatever thread their last step was on")
     func oneAfterTheOther() async throws {
         let child = try Fixture.fork("serve-elsewhere")

@@ -50,6 +50,23 @@ func serveTwice() {
     Process.serve()
 }
 
+/// Serves while another thread serves a task, which ends before the channel does.
+func serveBesideTask() {
+    nonisolated(unsafe) let begun = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    sem_init(begun, 0, 0)
+    Task.detached {
+        try Process.serve {
+            var messages = Process.messages.makeAsyncIterator()
+            sem_post(begun)
+            _ = try sendNow("begun")
+            _ = await messages.next()
+        }
+        _ = try sendNow("ended")
+    }
+    sem_wait(begun)
+    Process.serve()
+}
+
 /// Serves one task after the other, each with its last step elsewhere.
 func serveElsewhere() throws {
     struct Refusal: Error {}

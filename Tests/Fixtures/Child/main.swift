@@ -43,6 +43,7 @@ case "background": try background()
 case "serve-task": try serveTask()
 case "serve-and-throw": try serveAndThrow()
 case "serve-twice": serveTwice()
+case "serve-beside-task": serveBesideTask()
 case "serve-elsewhere": try serveElsewhere()
 default: exit(64)
 }

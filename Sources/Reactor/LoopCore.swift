@@ -170,7 +170,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Drives the loop on the calling thread until `isDone`; a background thread makes way. False where another caller
     /// drives it, or where this is a handler of the loop itself.
-    func drive(until isDone: () -> Bool) -> Bool {
+    func drive(beginningWith begin: () -> Void, until isDone: () -> Bool) -> Bool {
         if isCurrent { return false }
         switch change({ $0.driver.takeOver() }) {
         case .start: break
@@ -178,6 +178,7 @@ final class LoopCore: @unchecked Sendable {
         case .refuse: return false
         }
         drivingThread.store(Thread.current, ordering: .relaxed)
+        begin()
         // Done only once what was handed over before has been run.
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)

@@ -77,6 +77,15 @@ struct AsyncTests {
         #expect(try await within { await child.exit } == .exited(code: 0))
     }
 
+    @Test("a task that is served begins on the thread that serves it, also where another drove the loop before")
+    func servingThreadFromTheStart() async throws {
+        for _ in 0..<10 {
+            let child = try Fixture.fork("serve-here")
+            _ = try child.sendNow("go")
+            #expect(try await within { await child.exit } == .exited(code: 0))
+        }
+    }
+
     @Test("a task of its own on the children's loop leaves the loop as it was when it ends")
     func taskOnTheLoop() async throws {
         let child = try Fixture.fork("echo")

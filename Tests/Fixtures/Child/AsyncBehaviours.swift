@@ -85,3 +85,16 @@ func serveElsewhere() throws {
         } catch is Refusal {}
     }
 }
+
+/// Ends well where the body of a task begins on the thread that serves it, though another one has driven the loop before.
+func serveHere() throws {
+    let main = pthread_self()
+    nonisolated(unsafe) let driven = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    sem_init(driven, 0, 0)
+    Process.onMessage { _ in sem_post(driven) }
+    // An iterator needs a thread for the channel.
+    let messages = Process.messages.makeAsyncIterator()
+    sem_wait(driven)
+    try Process.serve { exit(pthread_self() == main ? 0 : 1) }
+    withExtendedLifetime(messages) {}
+}

@@ -45,5 +45,6 @@ case "serve-and-throw": try serveAndThrow()
 case "serve-twice": serveTwice()
 case "serve-beside-task": serveBesideTask()
 case "serve-elsewhere": try serveElsewhere()
+case "serve-here": try serveHere()
 default: exit(64)
 }

@@ -89,7 +89,11 @@ extension Channel {
             if let number = outbound.socket?.rawValue { System.shutdownWriting(number) }
             loop.execute { self.closeIfDone() }
         }
-        if outbound.closesAfterWrite { outbound.closeSocket() }
+        if outbound.closesAfterWrite {
+            outbound.closeSocket()
+            // Whoever drives the loop until the channel is closed looks at that only after a turn.
+            if outbound.isClosed { loop.execute {} }
+        }
     }
 
     func failWriting(_ closing: Closing, _ batch: OutboundQueue.Batch? = nil) {

@@ -162,7 +162,8 @@ struct OutboundQueue {
 
     /// What to write now, or nil where there is nothing, the socket is full, or another batch is out.
     mutating func takeBatch() -> Batch? {
-        guard !isBatchOut, !isBlocked, let first = takeFirst() else { return nil }
+        // An answer may be left where the queue has failed; there is no socket for it.
+        guard !isBatchOut, !isBlocked, !isEnded, let first = takeFirst() else { return nil }
         isBatchOut = true
         var batch = Batch(first: first)
         if first.handles != nil { handshake?.begin(first) }

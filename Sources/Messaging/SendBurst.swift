@@ -10,13 +10,18 @@ struct SendBurst {
     /// How many of a burst are written at once.
     static let writtenAtOnce = 8
 
+    private let gap: Duration
     private var last: SuspendingClock.Instant?
     private var count = 0
+
+    init(gap: Duration = Self.gap) {
+        self.gap = gap
+    }
 
     /// A message is sent now; whether it may wait for others.
     mutating func sends(at now: SuspendingClock.Instant, _ latency: EventLoop.Latency) -> Bool {
         if latency == .lowest { return false }
-        if let last, last.duration(to: now) < Self.gap { count += 1 } else { count = 1 }
+        if let last, last.duration(to: now) < gap { count += 1 } else { count = 1 }
         last = now
         return count > Self.writtenAtOnce
     }

@@ -56,9 +56,16 @@ public final class EventLoop: Sendable {
     /// Drives the loop on the calling thread until `isDone`; then a background thread goes on where there was one, or
     /// where one was asked for meanwhile. False where another caller's thread drives it already, or where this is called
     /// by a handler of the loop.
+    ///
+    /// - Parameter begin: called, where this is not refused, when no other thread drives the loop any more.
     @discardableResult
-    package func drive(until isDone: () -> Bool) -> Bool {
-        core.drive(until: isDone)
+    package func drive(beginningWith begin: () -> Void = {}, until isDone: () -> Bool) -> Bool {
+        core.drive(beginningWith: begin, until: isDone)
+    }
+
+    /// Returns when the caller's thread that drives the loop has left, and at once where none does. Not on the loop.
+    package func waitForCaller() {
+        core.waitForCaller()
     }
 
     // MARK: Timers

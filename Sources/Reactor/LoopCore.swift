@@ -36,6 +36,13 @@ final class LoopCore: @unchecked Sendable {
         var driver = LoopDriver()
         var isWaiting = false
         var turns: UInt64 = 0
+
+        /// The wait is over: what is handed over from now on needs no interruption. Returns what has to be done at once. Both
+        /// in one: what came between the two would wait for the next turn, and be replaced by what comes in that.
+        mutating func endWait() -> (@Sendable () -> Void)? {
+            isWaiting = false
+            return urgent.take()
+        }
     }
 
     /// Changed in every turn, and by one statement each time: the check for exclusive access would cost more than that.
@@ -163,7 +170,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Drives the loop on the calling thread until `isDone`; a background thread makes way. False where another caller
     /// drives it, or where this is a handler of the loop itself.
-    func drive(until isDone: () -> Bool) -> Bool {
+    func drive(beginningWith begin: () -> Void, until isDone: () -> Bool) -> Bool {
         if isCurrent { return false }
         switch change({ $0.driver.takeOver() }) {
         case .start: break
@@ -171,14 +178,20 @@ final class LoopCore: @unchecked Sendable {
         case .refuse: return false
         }
         drivingThread.store(Thread.current, ordering: .relaxed)
+        begin()
         // Done only once what was handed over before has been run.
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        let startsThread = change { shared in
-            shared.driver.callerLeaves(hasJobs: !shared.jobs.isEmpty)
+        let (startsThread, gate) = change { shared in
+            (shared.driver.callerLeaves(hasJobs: !shared.jobs.isEmpty), shared.driver.takeCallersEnd())
         }
+        gate?.open()
         if startsThread { try? startThread() }
         return true
+    }
+
+    func waitForCaller() {
+        shared.withLock { $0.driver.waitForCaller() }?.wait()
     }
 
     /// Ends the background thread once it has run what was handed over.
@@ -223,11 +236,12 @@ final class LoopCore: @unchecked Sendable {
             return timeout
         }
         wait(milliseconds: timeout)
-        let hasTimers = shared.withLock { shared in
-            shared.isWaiting = false
+        let (urgent, hasTimers) = shared.withLock { shared in
             if !shared.jobs.isEmpty { swap(&shared.jobs, &confined.runningJobs) }
-            return !shared.timers.isEmpty
+            return (shared.endWait(), !shared.timers.isEmpty)
         }
+        // It may come just when the wait has ended without an event.
+        urgent?()
         if hasTimers { fireTimers() }
         runJobs()
         endTurn()
@@ -252,13 +266,9 @@ final class LoopCore: @unchecked Sendable {
     private func passOn(milliseconds: CInt, woken: (_ count: Int) -> Void = { _ in }) {
         queue.wait(milliseconds: milliseconds) { count in
             woken(count)
-            if count > 0, let body = shared.withLock({ $0.urgent.take() }) { body() }
+            if count > 0, let body = shared.withLock({ $0.endWait() }) { body() }
         } _: { token, readiness in
-            let handler = shared.withLock { shared in
-                // What a handler hands over needs no interruption.
-                shared.isWaiting = false
-                return shared.watches.handler(of: token)
-            }
+            let handler = shared.withLock { $0.watches.handler(of: token) }
             handler?(readiness)
         }
     }

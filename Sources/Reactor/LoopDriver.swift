@@ -11,6 +11,8 @@ struct LoopDriver {
     }
 
     private var state = State.nobody
+    /// What those wait for who came while a caller drove.
+    private var callersEnd: Gate?
 
     enum TakeOverAction {
         case start
@@ -88,6 +90,23 @@ struct LoopDriver {
             state = hasJobs ? .background : .nobody
         }
         return backgroundStays
+    }
+
+    /// What opens when the caller has left who drives now, or is about to; nil where no caller is.
+    mutating func waitForCaller() -> Gate? {
+        switch state {
+        case .nobody, .background, .stopping: return nil
+        case .handingOver, .caller: break
+        }
+        let gate = callersEnd ?? Gate()
+        callersEnd = gate
+        return gate
+    }
+
+    /// The gate that opens now that the caller has left; nil where nobody waits for that.
+    mutating func takeCallersEnd() -> Gate? {
+        defer { callersEnd = nil }
+        return callersEnd
     }
 
     mutating func stop() {

@@ -58,6 +58,50 @@ struct AsyncTests {
         #expect(await child.exit == .exited(code: 0))
     }
 
+    @Test("a thread that serves beside another one's task serves on when that has ended")
+    func besideTask() async throws {
+        var options = ChildProcess.Options()
+        options.timeout = .seconds(60)
+        let child = try Fixture.fork("serve-beside-task", options: options)
+        var messages = child.messages.makeAsyncIterator()
+        #expect(await messages.next()?.json == "begun")
+        _ = try child.sendNow("go")
+        #expect(await messages.next()?.json == "ended")
+        child.disconnect()
+        #expect(await child.exit == .exited(code: 0))
+    }
+
+    @Test("tasks can be served one after the other, whatever thread their last step was on")
+    func oneAfterTheOther() async throws {
+        let child = try Fixture.fork("serve-elsewhere")
+        #expect(try await within { await child.exit } == .exited(code: 0))
+    }
+
+    @Test("a task that is served begins on the thread that serves it, also where another drove the loop before")
+    func servingThreadFromTheStart() async throws {
+        for _ in 0..<10 {
+            let child = try Fixture.fork("serve-here")
+            _ = try child.sendNow("go")
+            #expect(try await within { await child.exit } == .exited(code: 0))
+        }
+    }
+
+    @Test("a task of its own on the children's loop leaves the loop as it was when it ends")
+    func taskOnTheLoop() async throws {
+        let child = try Fixture.fork("echo")
+        var messages = child.messages.makeAsyncIterator()
+        for number in 0..<3 {
+            let isOnLoop = await Task(executorPreference: child.eventLoop.taskExecutor) {
+                _ = try? child.sendNow(number)
+                return child.eventLoop.isCurrent
+            }.value
+            #expect(isOnLoop)
+            #expect(await messages.next()?.json == .integer(Int64(number)))
+        }
+        child.disconnect()
+        #expect(await child.exit == .exited(code: 0))
+    }
+
     @Test("a task that prefers the child's loop takes messages on it, and sends from it without a wait")
     func parentOnTheLoop() async throws {
         let child = try Fixture.fork("echo")

@@ -32,6 +32,36 @@ struct ChannelEndTests {
         two.channel.close()
     }
 
+    @Test("a thread that serves until the channel is closed hears of that also where a writer closes it")
+    func closedByWriter() async throws {
+        let (one, two) = try End.facingSocket()
+        let channel = one.channel
+        // A write that is under way when the channel fails.
+        let batch = channel.outbound.withLock { outbound in
+            _ = try? outbound.queue.accept(frame: frame(.message, "1".utf8))
+            return outbound.queue.takeBatch()
+        }
+        let (asked, served) = (Journal<Bool>(), Journal<Bool>())
+        try Thread.start(name: "server") {
+            let hasServed = channel.loop.drive {
+                asked.append(true)
+                return channel.isClosed
+            }
+            served.append(hasServed)
+        }
+        try await asked.wait(forCount: 1)
+        two.writeAll([0, 0, 0, 4, 0x77, 0, 0, 0])
+        #expect(try await one.allEvents().last == .delivered)
+        try await one.settle()
+        #expect(!channel.isClosed)
+        let written = try #require(batch)
+        channel.outbound.withLock { outbound in
+            let (action, _) = outbound.queue.wrote(0, of: written, isBlocked: false)
+            channel.perform(action, &outbound)
+        }
+        #expect(try await served.wait(forCount: 1) == [true])
+    }
+
     @Test("both sides may close at once")
     func bothClose() async throws {
         for _ in 0..<50 {

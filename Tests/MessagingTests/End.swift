@@ -36,13 +36,14 @@ final class End: ChannelDelegate {
         self.reaction = reaction
     }
 
-    /// An end on a loop of its own, which takes messages at once where nothing else is said.
+    /// An end on a loop of its own, or on the given one, which takes messages at once where nothing else is said.
     static func open(
         _ socket: consuming Descriptor, limits: ChannelLimits = ChannelLimits(), dialect: Dialect = .native,
         adoptsPeerLimit: Bool = false,
-        consumes: Bool = true, reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
+        consumes: Bool = true, on sharedLoop: EventLoop? = nil,
+        reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
     ) throws -> End {
-        let loop = try EventLoop(named: "test-end")
+        let loop = try sharedLoop ?? EventLoop(named: "test-end")
         let channel = try Channel(
             socket: socket, loop: loop, limits: limits, dialect: dialect, adoptsPeerLimit: adoptsPeerLimit)
         let end = End(channel: channel, reaction: reaction)

@@ -102,6 +102,17 @@ struct HandshakeTests {
         #expect(queue.value.refusedByPeer().action == .none)
     }
 
+    @Test("an answer that has not been written when the queue fails is not written")
+    func unwrittenAnswer() throws {
+        let queue = Queue()
+        try queue.accept("message\n")
+        let batch = try #require(queue.take())
+        #expect(queue.value.answer(Array("answer\n".utf8)) == OutboundQueue.Action.none)
+        _ = queue.value.fail(.byPeer)
+        #expect(queue.wrote(0, of: batch).action == .none)
+        #expect(queue.take()?.text == nil)
+    }
+
     @Test("a peer that has ended is not waited for, and handles go on being written")
     func peerEnded() throws {
         let queue = Queue()

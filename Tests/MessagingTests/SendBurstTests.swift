@@ -1,7 +1,9 @@
-import Reactor
+import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Messaging
+@testable import Reactor
 
 @Suite("Bursts of sends")
 struct SendBurstTests {
@@ -34,5 +36,33 @@ struct SendBurstTests {
     @Test("at the lowest latency nothing is gathered")
     func lowest() {
         #expect(gathered(Array(repeating: .zero, count: 50), .lowest).allSatisfy { !$0 })
+    }
+
+    @Test("bursts arrive to the last message on channels that share a loop, whatever else that hears of")
+    func sharedLoop() async throws {
+        let loop = try EventLoop(named: "test-shared")
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<3 {
+                let (one, two) = try System.socketPair().split { ours, theirs in
+                    let one = try End.open(ours, on: loop)
+                    // Answered in the middle of a burst, so that the loop has something to read.
+                    let two = try End.open(theirs) { end, event in
+                        if event == .bytes([4]) { _ = try? end.channel.send(bytes: []) }
+                    }
+                    return (one, two)
+                }
+                // However slow the machine is, all that one task sends is one burst.
+                one.channel.outbound.withLock { $0.burst = SendBurst(gap: .seconds(60)) }
+                group.addTask {
+                    for burst in 1...500 {
+                        for number in 0..<40 { try one.channel.send(bytes: [UInt8(number)]) }
+                        try await two.journal.wait(forCount: 40 * burst)
+                    }
+                    let wanted = (0..<500).flatMap { _ in (0..<40).map { Event.bytes([$0]) } }
+                    #expect(two.journal.entries == wanted)
+                }
+            }
+            try await group.waitForAll()
+        }
     }
 }

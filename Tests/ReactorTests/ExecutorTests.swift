@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -64,6 +65,32 @@ struct ExecutorTests {
         #expect(places == [true, true, true])
     }
 
+    @Test("a loop is there after tasks that were made with it, for other tasks, actors and handlers, and then ends")
+    func madeTasks() async {
+        await #expect(processExitsWith: .success) {
+            var loop: EventLoop? = try EventLoop(name: "with-tasks")
+            try await Self.runTasks(on: try #require(loop))
+            loop = nil
+            try await eventually("the thread ends") { !ThisProcess.threadNames.contains("with-tasks") }
+        }
+    }
+
+    private static func runTasks(on loop: EventLoop) async throws {
+        let counter = Counter(loop: loop)
+        for _ in 0..<5 {
+            #expect(await Task(executorPreference: loop.taskExecutor) { loop.isCurrent }.value)
+            let inGroup = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<3 { group.addTask(executorPreference: loop.taskExecutor) { loop.isCurrent } }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(inGroup == [true, true, true])
+            #expect(await counter.increase())
+            let journal = Journal<Bool>()
+            loop.execute { journal.append(loop.isCurrent) }
+            #expect(try await journal.wait(forCount: 1) == [true])
+        }
+    }
+
     @Test("a task may be the last that knows of its loop")
     func lastReference() async throws {
         for _ in 0..<50 {
@@ -89,26 +116,6 @@ struct ExecutorTests {
         }
     }
 
-    @Test("tasks on a loop neither keep it beyond their end nor end it")
-    func manyTasks() async throws {
-        weak var tasks: LoopTaskExecutor?
-        do {
-            let loop = try EventLoop(named: "test-loop")
-            tasks = loop.tasks
-            for number in 0..<100 {
-                let task = Task(executorPreference: loop.taskExecutor) {
-                    await Task.yield()
-                    return loop.isCurrent ? number : -1
-                }
-                #expect(try await within { await task.value } == number)
-            }
-        }
-        // A task is freed a moment after its value is there.
-        let deadline = ContinuousClock.now + .seconds(60)
-        while tasks != nil, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(1)) }
-        #expect(tasks == nil)
-    }
-
     @Test("what a waiting loop has taken is run, also where its driver is about to leave")
     func closureAtTheEnd() async throws {
         for _ in 0..<200 {
@@ -125,6 +132,29 @@ struct ExecutorTests {
             for _ in 0..<50 where loop.executeIfWaiting({ ran.append(true) }) { taken += 1 }
             #expect(try await ran.wait(forCount: taken) == Array(repeating: true, count: taken))
             #expect(try await driver.wait(forCount: 1) == [true])
+        }
+    }
+
+    @Test("what a waiting loop has taken is run, also where others hand it something and events end its wait")
+    func takenByThreads() async throws {
+        let loop = try EventLoop(named: "test-loop")
+        try loop.ensureDriven()
+        let (taken, ran) = (Counted(), Counted())
+        let ended = Journal<Bool>()
+        try await System.socketPair().held { ours, theirs in
+            let watch = try loop.watch(ours) { _ in drain(ours) }
+            for _ in 0..<3 {
+                try Thread.start(name: "asker") {
+                    while taken.count < 10_000 {
+                        if loop.executeIfWaiting({ ran.add() }) { taken.add() }
+                        write(theirs)
+                    }
+                    ended.append(true)
+                }
+            }
+            try await ended.wait(forCount: 3)
+            try await eventually(within: .seconds(5), "all that was taken is run") { ran.count == taken.count }
+            loop.unwatch(watch)
         }
     }
 
@@ -165,6 +195,14 @@ struct ExecutorTests {
             _ = loop
         }
     }
+}
+
+private final class Counted: Sendable {
+    private let value = Atomic(0)
+
+    var count: Int { value.load(ordering: .sequentiallyConsistent) }
+
+    func add() { value.add(1, ordering: .sequentiallyConsistent) }
 }
 
 /// Something that has happened, or not yet.

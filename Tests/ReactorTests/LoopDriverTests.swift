@@ -17,6 +17,8 @@ private final class Driver {
     func backgroundLeaves() -> Gate? { driver.backgroundLeaves() }
     func callerLeaves(hasJobs: Bool = false) -> Bool { driver.callerLeaves(hasJobs: hasJobs) }
     func startIfUndriven() -> Bool { driver.startIfUndriven() }
+    func waitForCaller() -> Gate? { driver.waitForCaller() }
+    func takeCallersEnd() -> Gate? { driver.takeCallersEnd() }
     func stop() { driver.stop() }
 
     func takeOver() -> TakeOver {
@@ -104,6 +106,21 @@ struct LoopDriverTests {
         #expect(driver.takeOver() == .wait)
         #expect(driver.gate != nil)
         #expect(driver.backgroundLeaves() === driver.gate)
+    }
+
+    @Test("the end of a caller can be waited for, by several and while it takes over, and only while there is one")
+    func callersEnd() throws {
+        let driver = Driver()
+        #expect(driver.waitForCaller() == nil)
+        #expect(driver.startBackground())
+        #expect(driver.waitForCaller() == nil)
+        _ = driver.takeOver()
+        let gate = try #require(driver.waitForCaller())
+        _ = driver.backgroundLeaves()
+        #expect(driver.waitForCaller() === gate)
+        _ = driver.callerLeaves(hasJobs: false)
+        #expect(driver.takeCallersEnd() === gate)
+        #expect(driver.takeCallersEnd() == nil)
     }
 
     @Test("a loop that is stopped lets its background thread leave, and nobody take over")

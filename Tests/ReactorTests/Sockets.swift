@@ -24,6 +24,12 @@ func write(_ descriptor: CInt) {
     #expect(Glibc.write(descriptor, "x", 1) == 1)
 }
 
+/// Reads what is there.
+func drain(_ descriptor: CInt) {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT)) > 0 {}
+}
+
 /// Reads, waiting, until the end.
 func readToEnd(_ descriptor: CInt) -> String {
     var bytes: [UInt8] = []

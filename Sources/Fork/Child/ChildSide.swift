@@ -25,7 +25,6 @@ final class ChildSide: Sendable {
 
     let channel: Channel
     let hub: EventHub
-    private let closed = Gate()
     private let pid = getpid()
 
     private init(channel: Channel) {
@@ -95,11 +94,8 @@ final class ChildSide: Sendable {
 
     func serve() {
         let loop = channel.loop
-        if loop.drive(until: { isDone() }) {
-            closed.open()
-        } else if !loop.isCurrent {
-            closed.wait()
-        }
+        // Who drives now may do so for a task, and leave before the channel has closed.
+        while !loop.drive(until: { isDone() }), !loop.isCurrent { loop.waitForCaller() }
     }
 
     private func isDone() -> Bool {

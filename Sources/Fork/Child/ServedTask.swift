@@ -12,15 +12,17 @@ final class ServedTask: Sendable {
 
     /// Returns when the body has ended. Not on the loop.
     func run(on loop: EventLoop) throws {
-        // By the loop itself, so that no thread is started for the task before this one drives.
-        loop.execute {
-            Task(executorPreference: loop.taskExecutor) { await self.perform() }
-        }
-        if !loop.drive(until: { outcome.withLock { $0 != nil } }) {
+        // Once this thread drives: before that another one would begin with the body, or be started for it.
+        if !loop.drive(beginningWith: { begin(on: loop) }, until: { outcome.withLock { $0 != nil } }) {
+            begin(on: loop)
             try loop.ensureDriven()
             ended.wait()
         }
         try outcome.withLock { $0 }?.get()
+    }
+
+    private func begin(on loop: EventLoop) {
+        Task(executorPreference: loop.taskExecutor) { await self.perform() }
     }
 
     private func perform() async {

@@ -49,3 +49,52 @@ func serveTwice() {
     }
     Process.serve()
 }
+
+/// Serves while another thread serves a task, which ends before the channel does.
+func serveBesideTask() {
+    nonisolated(unsafe) let begun = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    sem_init(begun, 0, 0)
+    Task.detached {
+        try Process.serve {
+            var messages = Process.messages.makeAsyncIterator()
+            sem_post(begun)
+            _ = try sendNow("begun")
+            _ = await messages.next()
+        }
+        _ = try sendNow("ended")
+    }
+    sem_wait(begun)
+    Process.serve()
+}
+
+/// Serves one task after the other, each with its last step elsewhere.
+func serveElsewhere() throws {
+    struct Refusal: Error {}
+    actor Elsewhere {
+        var count = 0
+        func work() { count += 1 }
+    }
+    let elsewhere = Elsewhere()
+    for _ in 0..<20 {
+        try Process.serve { await elsewhere.work() }
+        do {
+            try Process.serve {
+                await elsewhere.work()
+                throw Refusal()
+            }
+        } catch is Refusal {}
+    }
+}
+
+/// Ends well where the body of a task begins on the thread that serves it, though another one has driven the loop before.
+func serveHere() throws {
+    let main = pthread_self()
+    nonisolated(unsafe) let driven = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    sem_init(driven, 0, 0)
+    Process.onMessage { _ in sem_post(driven) }
+    // An iterator needs a thread for the channel.
+    let messages = Process.messages.makeAsyncIterator()
+    sem_wait(driven)
+    try Process.serve { exit(pthread_self() == main ? 0 : 1) }
+    withExtendedLifetime(messages) {}
+}

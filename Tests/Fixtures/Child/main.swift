@@ -43,5 +43,8 @@ case "background": try background()
 case "serve-task": try serveTask()
 case "serve-and-throw": try serveAndThrow()
 case "serve-twice": serveTwice()
+case "serve-beside-task": serveBesideTask()
+case "serve-elsewhere": try serveElsewhere()
+case "serve-here": try serveHere()
 default: exit(64)
 }

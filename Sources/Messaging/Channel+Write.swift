@@ -25,7 +25,12 @@ extension Channel {
             } catch {
                 // EPIPE and ECONNRESET: nobody will read it. Any other error means the same for what is queued.
                 if batch.first.handles == nil || error == .brokenPipe || error == .connectionReset {
-                    return failWriting(.byPeer, batch)
+                    failWriting(.byPeer, batch)
+                    // Closed behind the channel's back: the kernel tells of no event any more, but reading does.
+                    if error == .badFileDescriptor || error == .notSocket {
+                        loop.execute { self.becameReadable(.readable) }
+                    }
+                    return
                 }
                 if refuse(batch, error) != .write { return }
             }

@@ -47,6 +47,11 @@
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
                 // EINTR is one of the ways to return early; the caller's next turn waits again.
                 let count = epoll_wait(epoll.rawValue, events.baseAddress, CInt(events.count), milliseconds)
+                // Nothing can be waited for any more, and to go on would take all of a processor for ever.
+                if count == -1, errno != EINTR {
+                    let reason = Errno(rawValue: errno)
+                    fatalError("\(reason): this program has closed the descriptor that an event loop waits with")
+                }
                 woken(Int(count))
                 guard count > 0 else { return }
                 for event in events[..<Int(count)] where event.data.u64 != Self.wakeUpToken {

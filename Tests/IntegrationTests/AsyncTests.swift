@@ -58,6 +58,18 @@ struct AsyncTests {
         #expect(await child.exit == .exited(code: 0))
     }
 
+    @Test("4: what a served task sends after its parent's disconnect, until it ends, arrives")
+    func afterTheEnd() async throws {
+        let child = try Fixture.fork("serve-sum")
+        for number in 1...3 { _ = try child.sendNow(number) }
+        child.disconnect()
+        let sums = try await within {
+            try await child.messages(of: Int.self).reduce(into: []) { $0.append($1) }
+        }
+        #expect(sums == [6])
+        #expect(await child.exit == .exited(code: 0))
+    }
+
     @Test("a thread that serves beside another one's task serves on when that has ended")
     func besideTask() async throws {
         var options = ChildProcess.Options()

@@ -47,4 +47,18 @@ struct OrphanTests {
         #expect(lines.first?.contains("notForked") == true)
         #expect(lines.last == "forked false connected false")
     }
+
+    @Test("10: a child that has closed its channel itself ends, and one that has closed its loop's descriptors too")
+    func closedDescriptors() async throws {
+        let channel = try Fixture.fork("close-descriptors", "3")
+        _ = try channel.sendNow("go")
+        #expect(try await within { await channel.exit } == .exited(code: 0))
+        let everything = try Fixture.fork("close-descriptors", "63")
+        _ = try everything.sendNow("go")
+        let status = try await within { await everything.exit }
+        guard case .signaled = status else {
+            Issue.record("It has \(status)")
+            return
+        }
+    }
 }

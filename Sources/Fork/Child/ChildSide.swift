@@ -26,6 +26,8 @@ final class ChildSide: Sendable {
     let channel: Channel
     let hub: EventHub
     private let pid = getpid()
+    /// Bodies of `Process.serve` that have not ended.
+    private let servedBodies = Locked(0)
 
     private init(channel: Channel) {
         self.channel = channel
@@ -103,10 +105,19 @@ final class ChildSide: Sendable {
         return hub.isFinished && channel.isClosed
     }
 
-    /// After the parent's end this side goes on sending until the last message has been dealt with: a child that iterates
-    /// over its work can answer all of it.
+    /// After the parent's end this side goes on sending until the last message has been dealt with, and until the bodies that
+    /// are served have ended: a child can answer all of its work, and send what it made of it.
     private func finishIfConsumed() {
-        if hub.isFinished && hub.isConsumed { channel.finishAfterPeer() }
+        if hub.isFinished && hub.isConsumed && servedBodies.withLock({ $0 == 0 }) { channel.finishAfterPeer() }
+    }
+
+    /// Runs a task while this thread drives the loop, and keeps this side's direction open meanwhile.
+    func serve(_ task: ServedTask) throws {
+        servedBodies.withLock { $0 += 1 }
+        try task.run(on: channel.loop) {
+            self.servedBodies.withLock { $0 -= 1 }
+            self.consumersProgressed()
+        }
     }
 }
 

@@ -27,7 +27,8 @@ extension Process {
         }
     }
 
-    /// Calls the handler when the channel has closed, also because the parent is gone, after the last message.
+    /// Calls the handler when the parent has disconnected or is gone, after the last message. What it sends to a parent that
+    /// is there still arrives.
     @discardableResult
     public static func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         handle(.disconnect) { _ in try handler() }

@@ -11,7 +11,8 @@ public enum Process {
     /// Whether a parent forked this program and gave it a channel.
     public static var isForked: Bool { ChildSide.current != nil }
 
-    /// Whether messages can be sent: there is a parent, and neither side has disconnected.
+    /// Whether messages can be sent: there is a parent, and this side has not disconnected. After the parent has
+    /// disconnected it still can answer, until all of its messages have been dealt with.
     public static var isConnected: Bool {
         guard let side = ChildSide.current else { return false }
         return side.channel.closing == nil
@@ -50,17 +51,21 @@ public enum Process {
     /// is isolated to another executor, such as the main actor, still goes there; this thread being the main thread, the main
     /// actor does not run before this returns. In a program that nobody forked the body runs too, and no message comes.
     ///
+    /// When the parent has disconnected, its messages end, but what the body sends until it returns still arrives.
+    ///
     /// Where another thread serves already, the body runs there, and this one waits.
     ///
     /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler, or by a
     ///   task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
-        let loop = try ChildSide.current?.channel.loop ?? EventLoop(name: "fork-child")
-        if loop.isCurrent {
+        guard let side = ChildSide.current else {
+            return try ServedTask(body).run(on: EventLoop(name: "fork-child")) {}
+        }
+        if side.channel.loop.isCurrent {
             throw ForkError(
                 .invalidArgument, "A handler can't wait for a task on its own loop: call serve at the end of main")
         }
-        try ServedTask(body).run(on: loop)
+        try side.serve(ServedTask(body))
     }
 
     /// Waits until the channel has closed, while handlers are called on a thread of their own.

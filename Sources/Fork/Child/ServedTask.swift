@@ -11,27 +11,31 @@ final class ServedTask: Sendable {
     }
 
     /// Returns when the body has ended. Not on the loop.
-    func run(on loop: EventLoop) throws {
+    ///
+    /// - Parameter atEnd: called on the loop when the body has ended.
+    func run(on loop: EventLoop, atEnd: @escaping @Sendable () -> Void) throws {
+        let begin = { _ = Task(executorPreference: loop.taskExecutor) { await self.perform(on: loop, atEnd) } }
         // Once this thread drives: before that another one would begin with the body, or be started for it.
-        if !loop.drive(beginningWith: { begin(on: loop) }, until: { outcome.withLock { $0 != nil } }) {
-            begin(on: loop)
+        if !loop.drive(beginningWith: begin, until: { outcome.withLock { $0 != nil } }) {
+            begin()
             try loop.ensureDriven()
             ended.wait()
         }
         try outcome.withLock { $0 }?.get()
     }
 
-    private func begin(on loop: EventLoop) {
-        Task(executorPreference: loop.taskExecutor) { await self.perform() }
-    }
-
-    private func perform() async {
+    private func perform(on loop: EventLoop, _ atEnd: @escaping @Sendable () -> Void) async {
+        let result: Result<Void, any Error>
         do {
-            try await body()
-            outcome.withLock { $0 = .success(()) }
+            result = .success(try await body())
         } catch {
-            outcome.withLock { $0 = .failure(error) }
+            result = .failure(error)
         }
-        ended.open()
+        // The last step of the body may have been elsewhere.
+        loop.execute {
+            atEnd()
+            self.outcome.withLock { $0 = result }
+            self.ended.open()
+        }
     }
 }

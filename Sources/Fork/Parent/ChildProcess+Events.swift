@@ -52,7 +52,7 @@ extension ChildProcess {
     }
 
     /// Calls the handler when the channel has closed and all messages before that have been delivered; at once where
-    /// that is so already.
+    /// that is so already. A sequence has them delivered when they are in its buffer.
     ///
     /// Messages that nobody has asked for hold this event and the later ones back for a second, and no longer.
     @discardableResult

@@ -132,7 +132,8 @@ public final class ChildProcess: Sendable {
     /// Like a handler, such a task must not block the thread.
     public var eventLoop: EventLoop { channel.loop }
 
-    /// Whether messages can be sent: neither side has disconnected, and the child has not ended.
+    /// Whether messages can be sent: this side has not disconnected, the child has not ended, and where the child has
+    /// disconnected, not all of its messages have been read.
     public var isConnected: Bool { channel.closing == nil }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.

@@ -38,7 +38,8 @@ public struct ForkError: Error, Sendable {
         public static let invalidArgument = Code(.invalidArgument)
         /// `Process` was used in a program that no parent forked.
         public static let notForked = Code(.notForked)
-        /// The channel takes no more messages: either side has disconnected, or the other process has ended.
+        /// The channel takes no more messages: this side has disconnected, the other process has ended, or it has disconnected
+        /// and all of its messages have been dealt with.
         public static let disconnected = Code(.disconnected)
         /// So much is waiting to be sent that nothing more is taken; the message was not queued.
         public static let queueFull = Code(.queueFull)

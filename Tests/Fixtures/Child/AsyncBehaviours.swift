@@ -28,6 +28,19 @@ func serveAndThrow() throws {
     }
 }
 
+/// Sends what it made of all messages once they have ended.
+func serveSum() throws {
+    try Process.serve {
+        var sum: Int64 = 0
+        for try await number in Process.messages(of: Int64.self) { sum += number }
+        // Long enough for a channel that closes with the last message.
+        try await Task.sleep(for: .milliseconds(20))
+        try await Process.send(sum)
+    }
+    // The channel has closed with the body.
+    exit(Process.isConnected ? 1 : 0)
+}
+
 /// Serves a task where a handler would wait for itself, and where another thread serves already: the first message, which is
 /// handled there, has the second one begin.
 func serveTwice() {

@@ -350,6 +350,15 @@ func leaveProgram(end: String) throws {
     if end == "wait" { Process.serve() }
 }
 
+/// Closes its channel, and the descriptors after it, which are not its own.
+func closeDescriptors(last: Int32) {
+    Process.onMessage { message in
+        for number in 3...last { close(number) }
+        try Process.send(message.json)
+    }
+    Process.serve()
+}
+
 /// Prints why there is no channel.
 func reportMode() {
     do {

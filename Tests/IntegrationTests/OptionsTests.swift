@@ -153,7 +153,7 @@ struct OptionsTests {
         .enabled(if: isRoot, "only root may become another user"))
     func user() async throws {
         // Where anybody may read and run it.
-        let program = try PublicCopy(of: Fixture.child)
+        let program = try await PublicCopy(of: Fixture.child)
         for user: ChildProcess.Account in ["nobody", 65534] {
             var options = ChildProcess.Options()
             options.user = user
@@ -295,9 +295,12 @@ struct OptionsTests {
 private final class PublicCopy {
     let path: String
 
-    init(of program: String) throws {
+    init(of program: String) async throws {
         path = "/tmp/fork-public-\(UUID())"
-        try FileManager.default.copyItem(atPath: program, toPath: path)
+        // By another process: where this one had it open, a child that another test starts just then would have it too, for a
+        // moment, and what is open for writing can't be executed.
+        let copy = try ChildProcess.fork(path: "/bin/cp", arguments: [program, path])
+        try #require(await copy.exit == .exited(code: 0))
         chmod(path, 0o755)
     }
 

@@ -32,18 +32,6 @@ struct ChannelEndTests {
         two.channel.close()
     }
 
-    @Test("a socket that the program itself has closed is an error and the end, once it is written to")
-    func closedByTheProgram() async {
-        await #expect(processExitsWith: .success) {
-            let (one, socket) = try End.facingSocket()
-            _ = try await socket.readFrame()
-            System.close(one.channel.descriptor)
-            _ = try? one.channel.send(1)
-            #expect(try await one.allEvents() == [.failed("system \(Errno.badFileDescriptor.rawValue)"), .delivered])
-            withExtendedLifetime(socket) {}
-        }
-    }
-
     @Test("a thread that serves until the channel is closed hears of that also where a writer closes it")
     func closedByWriter() async throws {
         let (one, two) = try End.facingSocket()

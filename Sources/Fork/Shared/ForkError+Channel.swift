@@ -1,3 +1,4 @@
+internal import JSONCodec
 internal import Messaging
 internal import Wire
 
@@ -32,11 +33,11 @@ extension ForkError {
             self.init(
                 .notEncodable,
                 """
-                The message can't be sent to Node.js: JavaScript has no number \(integer) and would read another; \
+                The message can't be sent to Node.js: JavaScript has no number \(integer.excerpt()) and would read another; \
                 send it as a string
                 """)
         case .notEncodable(let cause):
-            self.init(.notEncodable, "The value can't be encoded as JSON: \(cause)", cause: cause)
+            self.init(.notEncodable, "The value can't be encoded as JSON: \(Self.text(of: cause))", cause: cause)
         case .handlesLost(let announced):
             self.init(
                 .handlesLost,
@@ -83,7 +84,7 @@ extension ForkError {
         case .badPayload(let error):
             self.init(.invalidMessage, "A message could not be read: \(error)", cause: error)
         case .aborted(let abort):
-            self.init(.abortedByPeer, "The other side closed the channel: \(abort.message)")
+            self.init(.abortedByPeer, "The other side closed the channel: \(abort.message.excerpt(Self.longestPart))")
         case .system(let errno):
             self.init(.system, "The channel can't be read: \(errno)", errno: errno)
         }

@@ -13,6 +13,8 @@ package enum ChannelError: Error, Sendable {
     case notEncodable(any Error)
     /// The peer broke the framing; the channel closes.
     case protocolViolation(WireError)
+    /// The peer's first bytes are the beginning of no hello, and these they are; the channel closes.
+    case notSpoken(opening: [UInt8], WireError)
     /// One message could not be read; the next one is.
     case badPayload(JSONError)
     /// A message could not be delivered, because this process had no room for its handles.

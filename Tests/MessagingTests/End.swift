@@ -147,6 +147,7 @@ extension ChannelError {
         case .tooLong(let count, let limit): "tooLong \(count) \(limit)"
         case .notEncodable: "notEncodable"
         case .protocolViolation(let error): "protocolViolation \(error)"
+        case .notSpoken(_, let error): "protocolViolation \(error)"
         case .badPayload(let error): "badPayload \(error.code)"
         case .handlesLost(let announced): "handlesLost \(announced)"
         case .handlesNotTaken(let announced): "handlesNotTaken \(announced)"

@@ -81,6 +81,15 @@ extension ForkError {
             self.init(
                 .protocolViolation, "The other side broke the protocol, and the channel was closed: \(error)",
                 cause: error)
+        case .notSpoken(let opening, let error):
+            self.init(
+                .protocolViolation,
+                """
+                The other side does not speak this protocol, and the channel was closed: the first bytes are \
+                \(opening.escaped). It may print to the channel's descriptor, or speak the dialect of Node.js, for which \
+                a fork has `Options.node()`
+                """,
+                cause: error)
         case .badPayload(let error):
             self.init(.invalidMessage, "A message could not be read: \(error)", cause: error)
         case .aborted(let abort):
@@ -105,6 +114,23 @@ extension ForkError {
         } catch let error as ChannelError {
             throw ForkError(error)
         }
+    }
+}
+
+extension [UInt8] {
+    /// The bytes in quotes: ASCII as it is, and escapes for all else.
+    fileprivate var escaped: String {
+        let characters = map { byte in
+            switch byte {
+            case UInt8(ascii: "\n"): "\\n"
+            case UInt8(ascii: "\r"): "\\r"
+            case UInt8(ascii: "\t"): "\\t"
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): "\\\(Unicode.Scalar(byte))"
+            case 0x20...0x7E: "\(Unicode.Scalar(byte))"
+            default: "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }
+        return "\"\(characters.joined())\""
     }
 }
 

@@ -126,6 +126,7 @@ struct Program: ~Copyable {
         case .permissionDenied: "\(what) is not executable, or a directory on its path can't be searched"
         case .noSuchFileOrDirectory where System.exists(executable):
             "the interpreter in its first line, or the loader that it was linked for, does not exist"
+        case .noSuchFileOrDirectory where options.interpreter == nil && !path.hasPrefix("/"): missingInDirectory
         case .noSuchFileOrDirectory: what == "it" ? "there is no such file" : "there is no \(what)"
         case .execFormatError: "\(what) is neither a program of this machine nor a script with a '#!' line"
         case .tooManyOpenFiles: "this process has no descriptors left"
@@ -135,6 +136,15 @@ struct Program: ~Copyable {
         case .argListTooLong: "its arguments and environment are too long"
         default: "\(errno)"
         }
+    }
+
+    /// A relative path is looked for where this program was started, and a user seldom thinks of that.
+    private var missingInDirectory: String {
+        let directory = (try? System.currentDirectory()).map { "'\($0.asPart)', " } ?? ""
+        return """
+            there is no such file in \(directory)the working directory of this program. A program that lies beside this one \
+            has a path that begins with `Process.executableDirectory`
+            """
     }
 
     private func explain(_ errno: Errno, at number: Int32) -> String {

@@ -7,7 +7,7 @@ package enum ChannelError: Error, Sendable {
     /// The channel takes no more: this side or the peer has closed it, or the peer is gone.
     case closed(Closing)
     /// Nothing was queued, because it would have passed the hard limit.
-    case queueFull(queued: Int, limit: Int)
+    case queueFull(count: Int, queued: Int, limit: Int)
     /// Nothing was queued, because the peer would refuse it.
     case tooLong(count: Int, limit: Int)
     case notEncodable(any Error)

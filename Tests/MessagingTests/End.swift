@@ -143,7 +143,7 @@ extension ChannelError {
     var name: String {
         switch self {
         case .closed(let closing): "closed \(closing)"
-        case .queueFull: "queueFull"
+        case .queueFull(let count, _, _): "queueFull \(count)"
         case .tooLong(let count, let limit): "tooLong \(count) \(limit)"
         case .notEncodable: "notEncodable"
         case .protocolViolation(let error): "protocolViolation \(error)"

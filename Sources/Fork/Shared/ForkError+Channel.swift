@@ -8,12 +8,12 @@ extension ForkError {
         switch error {
         case .closed(let closing):
             self.init(.disconnected, "The message can't be sent: \(closing.explanation)")
-        case .queueFull(let queued, let limit):
+        case .queueFull(let count, let queued, let limit):
             self.init(
                 .queueFull,
                 """
-                \(queued) bytes are waiting to be sent, and the queue's limit is \(limit); send less when `send` returns \
-                false, or use the `send` that waits
+                A message of \(count) bytes was not queued: \(queued) bytes are waiting to be sent, and the queue's limit is \
+                \(limit); send less when `send` returns false, or use the `send` that waits
                 """)
         case .tooLong(let count, let limit):
             self.init(

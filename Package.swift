@@ -41,7 +41,7 @@ let package = Package(
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
         .executableTarget(name: "fixture-peer", dependencies: ["Fork"], path: "Tests/Fixtures/Peer"),
-        .testTarget(name: "ForkTests", dependencies: ["Fork"]),
+        .testTarget(name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Wire"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Fork", "Reactor", system, logging, "fixture-child", "fixture-raw", "fixture-parent"]

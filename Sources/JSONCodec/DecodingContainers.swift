@@ -72,7 +72,7 @@ struct ObjectReader<Key: CodingKey>: KeyedReader {
 
     @inline(never)
     private func notFound(_ key: any CodingKey) -> DecodingError {
-        let description = "The object has no member \"\(key.stringValue)\"."
+        let description = "The object has no member \"\(key.stringValue.excerpt())\"."
         return DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: description))
     }
 }

@@ -140,10 +140,10 @@ final class EncodingSlot {
     private func requireDepth(of json: JSON, room: Int) throws {
         switch json {
         case .array(let elements):
-            guard room > 0 else { throw tooDeep(json) }
+            guard room > 0 else { throw tooDeep(.array) }
             for element in elements { try requireDepth(of: element, room: room - 1) }
         case .object(let object):
-            guard room > 0 else { throw tooDeep(json) }
+            guard room > 0 else { throw tooDeep(.object) }
             try object.forEachMember { _, value in try requireDepth(of: value, room: room - 1) }
         case .double(let double):
             try requireEncodable(double)
@@ -152,8 +152,10 @@ final class EncodingSlot {
         }
     }
 
-    private func tooDeep(_ value: Any) -> EncodingError {
-        invalid(value, "Arrays and objects would be nested deeper than \(JSONText.maximumDepth) levels.")
+    /// The error has an empty array or object for the value: its text would show all of what is inside.
+    private func tooDeep(_ shape: Shape) -> EncodingError {
+        invalid(
+            shape.empty, "Arrays and objects would be nested deeper than \(JSONText.maximumDepth) levels.")
     }
 
     /// Makes sure that the writer stands where the value belongs.
@@ -167,6 +169,9 @@ final class EncodingSlot {
 
     enum Shape {
         case array, object
+
+        /// What stands for a value of this shape in an error.
+        fileprivate var empty: JSON { self == .array ? [] : [:] }
     }
 
     /// Opens the container, or goes on with the one that is there. A slot that has another kind of value fails the
@@ -176,7 +181,8 @@ final class EncodingSlot {
         if content == wanted { return self }
         guard !session.hasFailed, content == .nothing, depth < JSONText.maximumDepth else {
             let isTwice = content != .nothing
-            session.fail(isTwice ? invalid(shape, "This encoder has a value of another kind already.") : tooDeep(shape))
+            session.fail(
+                isTwice ? invalid(shape.empty, "This encoder has a value of another kind already.") : tooDeep(shape))
             return EncodingSlot(session: session, writer: TextWriter())
         }
         begin()

@@ -143,11 +143,13 @@ final class EncodingSession {
     func recurse<T: Encodable>(into slot: EncodingSlot, _ value: T) throws {
         recursion += 1
         defer { recursion -= 1 }
-        guard recursion <= Self.maximumRecursion else { throw endless(value, at: slot) }
+        guard recursion <= Self.maximumRecursion else { throw endless(at: slot) }
         try value.encode(to: slot)
     }
 
-    private func endless(_ value: Any, at slot: EncodingSlot) -> EncodingError {
-        slot.invalid(value, "Values are encoded inside each other without end, or too deep; look for a cycle.")
+    /// The error has no value: its text would show all of what is inside.
+    private func endless(at slot: EncodingSlot) -> EncodingError {
+        slot.invalid(
+            JSON.null, "Values are encoded inside each other without end, or too deep; look for a cycle.")
     }
 }

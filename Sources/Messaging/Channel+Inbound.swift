@@ -268,14 +268,22 @@ extension Channel {
         do throws(WireError) {
             try inbound.decoder.endOfStream()
         } catch {
-            inbound.delegate?.channelFailed(.protocolViolation(error))
+            tell(error)
         }
         endDelivery()
     }
 
+    private func tell(_ error: WireError) {
+        if let opening = inbound.decoder.foreignOpening {
+            inbound.delegate?.channelFailed(.notSpoken(opening: opening, error))
+        } else {
+            inbound.delegate?.channelFailed(.protocolViolation(error))
+        }
+    }
+
     /// Nothing that comes after a broken frame can be trusted.
     private func violated(_ error: WireError) {
-        inbound.delegate?.channelFailed(.protocolViolation(error))
+        tell(error)
         abort(error)
         if !inbound.isExhausted {
             inbound.isExhausted = true

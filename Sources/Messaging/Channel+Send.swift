@@ -180,7 +180,8 @@ extension Channel {
         } catch {
             switch error {
             case .closed(let closing): throw .closed(closing)
-            case .full(let queued): throw .queueFull(queued: queued, limit: outbound.queue.limit)
+            case .full(let queued):
+                throw .queueFull(count: bodyCount, queued: queued, limit: outbound.queue.limit)
             }
         }
     }

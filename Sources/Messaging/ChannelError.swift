@@ -7,12 +7,14 @@ package enum ChannelError: Error, Sendable {
     /// The channel takes no more: this side or the peer has closed it, or the peer is gone.
     case closed(Closing)
     /// Nothing was queued, because it would have passed the hard limit.
-    case queueFull(queued: Int, limit: Int)
+    case queueFull(count: Int, queued: Int, limit: Int)
     /// Nothing was queued, because the peer would refuse it.
     case tooLong(count: Int, limit: Int)
     case notEncodable(any Error)
     /// The peer broke the framing; the channel closes.
     case protocolViolation(WireError)
+    /// The peer's first bytes are the beginning of no hello, and these they are; the channel closes.
+    case notSpoken(opening: [UInt8], WireError)
     /// One message could not be read; the next one is.
     case badPayload(JSONError)
     /// A message could not be delivered, because this process had no room for its handles.

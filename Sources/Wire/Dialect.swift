@@ -53,6 +53,9 @@ package struct StreamDecoder {
     /// Where a message that is not complete begins, if it has handles or may turn out to.
     package var openPosition: UInt64? { dialect == .native ? frames.openPosition : lines.openPosition }
 
+    /// The first bytes of a stream that is none of frames; see ``FrameDecoder/foreignOpening``. Nil for lines.
+    package var foreignOpening: [UInt8]? { dialect == .native ? frames.foreignOpening : nil }
+
     /// Says whether the stream may end here.
     package func endOfStream() throws(WireError) {
         switch dialect {

@@ -76,6 +76,8 @@ package struct FrameDecoder {
     /// it. Lent by the owner.
     package var spare: [UInt8] = []
     private var hasHello = false
+    /// The first bytes of the stream, until the hello has come: what they say where it is none.
+    private var opening: [UInt8] = []
 
     package init(messageLimit: Int) {
         self.messageLimit = messageLimit
@@ -84,6 +86,7 @@ package struct FrameDecoder {
     /// Takes bytes from the front of the input until a message is complete; nil when the input is used up.
     package mutating func next(from input: inout UnsafeRawBufferPointer) throws(WireError) -> InboundFrame? {
         let end = position + UInt64(input.count)
+        if !hasHello { opening += input.prefix(Self.openingSize - opening.count) }
         defer { position = end - UInt64(input.count) }
         while true {
             if current == nil {
@@ -129,6 +132,20 @@ package struct FrameDecoder {
         if !header.isEmpty || current != nil || unfinished != nil { throw .truncated }
     }
 
+    // MARK: The opening
+
+    /// How much is kept of the first bytes.
+    private static let openingSize = 16
+
+    /// The first bytes of the stream, 16 at most, where they can't be the beginning of a hello: the peer does not speak this
+    /// protocol, whatever the error is that they were refused with.
+    package var foreignOpening: [UInt8]? {
+        guard !hasHello, let first = opening.first else { return nil }
+        // A length that a hello may have begins with a zero, and the kind follows the length.
+        let isHello = first == 0 && (opening.count <= 4 || opening[4] == FrameKind.hello.rawValue)
+        return isHello ? nil : opening
+    }
+
     // MARK: Headers
 
     private mutating func beginFrame(from input: inout UnsafeRawBufferPointer) throws(WireError) {
@@ -154,6 +171,7 @@ package struct FrameDecoder {
         if frame.kind == .hello {
             if hasHello { throw .repeatedHello }
             hasHello = true
+            opening = []
         } else if !hasHello {
             throw .noHello(frame.kind)
         }

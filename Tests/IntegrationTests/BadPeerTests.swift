@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import Reactor
 import Testing
 
 @Suite("Bad peers: clause 6")
@@ -48,6 +49,27 @@ struct BadPeerTests {
             recorder.all == [.spawn, .error(.protocolViolation), .disconnect, .exit(.exited(code: 0)), .close],
             "\(breach.name)")
         #expect(!child.isConnected)
+    }
+
+    @Test(
+        "6: bytes that begin no hello are told as what they are, with the two ways in which that comes about",
+        arguments: [
+            ("hello world\n", #""hello world\n""#), ("{\"a\":1}\n", #""{\"a\":1}\n""#), ("hi", #""hi""#),
+            ("\u{1}", #""\x01""#),
+            ("\u{1B}[31m\r\n0123456789abcdef", #""\x1b[31m\r\n012345678""#),
+        ])
+    func notSpoken(_ written: String, _ shown: String) async throws {
+        let child = try Fixture.raw(Array(written.utf8), then: "exit")
+        let errors = Locked<[ForkError]>([])
+        child.onError { error in errors.withLock { $0.append(error) } }
+        child.onMessage { _ in }
+        try await closed(child)
+        let error = try #require(errors.withLock { $0.first })
+        #expect(errors.withLock { $0.count } == 1)
+        #expect(error.code == .protocolViolation)
+        #expect(error.message.contains("does not speak this protocol"), "\(error)")
+        #expect(error.message.contains("the first bytes are \(shown). "), "\(error)")
+        #expect(error.message.contains("descriptor") && error.message.contains("`Options.node()`"), "\(error)")
     }
 
     @Test("6: messages before a broken frame are delivered, those after it are not")

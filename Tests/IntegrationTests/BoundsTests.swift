@@ -28,6 +28,7 @@ struct BoundsTests {
                 }
             }
             #expect(refusal?.code == .queueFull)
+            #expect(refusal?.message.hasPrefix("A message of 100002 bytes was not queued: ") == true)
             #expect(accepted < 100)
             #expect(slow > 50)
             #expect(Probe.residentMemory - before < 64 << 20)

@@ -23,6 +23,18 @@ struct LaunchTests {
         #expect(error.message.contains("/nowhere/to/be/found") && error.message.contains("no such file"))
     }
 
+    @Test("a relative path that does not exist: where it was looked for, and how to name a program beside this one")
+    func missingRelative() throws {
+        let directory = FileManager.default.currentDirectoryPath
+        for workingDirectory in [nil, "/usr"] {
+            let error = try failure("no-such-child") { $0.workingDirectory = workingDirectory }
+            #expect(error.errno == .noSuchFileOrDirectory)
+            #expect(error.message.contains("'no-such-child': there is no such file in '\(directory)', "), "\(error)")
+            #expect(error.message.contains("Process.executableDirectory"), "\(error)")
+        }
+        #expect(try !failure("/no-such-child").message.contains("Process.executableDirectory"))
+    }
+
     @Test("a path that is a directory")
     func directory() throws {
         let error = try failure("/usr")

@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import Reactor
 import Testing
 
 @Suite("Values: clause 8")
@@ -114,5 +115,25 @@ struct ValueTests {
         let answer = await answers.next()
         #expect(answer?.json == "still here")
         child.kill(.kill)
+    }
+
+    @Test("8: no error shows a message that was not sent, or one that came and was not what was wanted")
+    func textsOfErrors() async throws {
+        let secret = JSON.string(String(repeating: "secret ", count: 1_000_000))
+        var deep = secret
+        for _ in 0..<600 { deep = [deep] }
+        let child = try Fixture.fork("echo")
+        let refused = #expect(throws: ForkError.self) { try child.sendNow(deep) }
+        let reason = "EncodingError: Arrays and objects would be nested deeper than 512 levels."
+        #expect(refused?.description == "The value can't be encoded as JSON: \(reason) (notEncodable)")
+        let texts = Locked<[String]>([])
+        child.onError { error in texts.withLock { $0.append(error.description) } }
+        child.onMessage { message in _ = try message.decode([String: Int].self) }
+        _ = try child.sendNow(JSON.object(["\u{1B}[2J" + String(repeating: "k", count: 1_000_000): secret]))
+        child.disconnect()
+        try await closed(child)
+        let key = #"\u{1B}[2J"# + String(repeating: "k", count: 31)
+        let found = "DecodingError at .\(key)…: Expected a number, found a string."
+        #expect(texts.withLock { $0 } == ["A handler threw: \(found) (handlerFailed)"])
     }
 }

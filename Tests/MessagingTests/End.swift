@@ -143,10 +143,11 @@ extension ChannelError {
     var name: String {
         switch self {
         case .closed(let closing): "closed \(closing)"
-        case .queueFull: "queueFull"
+        case .queueFull(let count, _, _): "queueFull \(count)"
         case .tooLong(let count, let limit): "tooLong \(count) \(limit)"
         case .notEncodable: "notEncodable"
         case .protocolViolation(let error): "protocolViolation \(error)"
+        case .notSpoken(_, let error): "protocolViolation \(error)"
         case .badPayload(let error): "badPayload \(error.code)"
         case .handlesLost(let announced): "handlesLost \(announced)"
         case .handlesNotTaken(let announced): "handlesNotTaken \(announced)"

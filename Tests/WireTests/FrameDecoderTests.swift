@@ -121,6 +121,27 @@ struct FrameDecoderTests {
         #expect(try decoder.frame(of: bytes)?.count == 2048)
     }
 
+    @Test("the first bytes of a stream are known, in whatever portions they came, where they begin no hello")
+    func foreignOpening() throws {
+        func opening(_ portions: [UInt8]...) -> [UInt8]? {
+            let decoder = FedDecoder(limit: 1024)
+            do {
+                for portion in portions { _ = try decoder.frame(of: portion) }
+                try decoder.decoder.endOfStream()
+            } catch {}
+            return decoder.decoder.foreignOpening
+        }
+        #expect(opening(Array("hello".utf8)) == Array("hello".utf8))
+        #expect(opening(Array("GET / HTTP/1.1\r\n\r\n".utf8)) == Array("GET / HTTP/1.1\r\n".utf8))
+        #expect(opening([0x68], [], [0x69]) == [0x68, 0x69])
+        #expect(opening(FrameHeader(kind: .message, bodyCount: 1).bytes + [0x31]) == [0, 0, 0, 5, 0x10, 0, 0, 0, 0x31])
+        // What may be a hello, or is one, has errors of its own.
+        let hello = try Hello(messageLimit: 1024).frame()
+        for count in 0...hello.count { #expect(opening(Array(hello[..<count])) == nil) }
+        #expect(opening(hello, [0xff, 0xff, 0xff, 0xff]) == nil)
+        #expect(opening(hello + Array("hello".utf8)) == nil)
+    }
+
     @Test("the length of a hello's body is told from its header, and of nothing else")
     func helloBodyCount() {
         func count(_ header: FrameHeader) -> Int? { header.bytes.withUnsafeBytes { FrameDecoder.helloBodyCount($0) } }

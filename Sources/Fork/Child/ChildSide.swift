@@ -68,7 +68,7 @@ final class ChildSide: Sendable {
             throw ForkError(
                 .notSupported,
                 """
-                The parent, a Node.js program, writes its messages in the mode '\(mode)', which only Node.js can read; \
+                The parent, a Node.js program, writes its messages in the mode '\(mode.asPart)', which only Node.js can read; \
                 start this program with the option `serialization: 'json'`, which is the default
                 """)
         }
@@ -80,7 +80,7 @@ final class ChildSide: Sendable {
             throw ForkError(
                 .notForked,
                 """
-                The variable \(variable) is '\(number)', which is not the descriptor of a Unix stream socket; \
+                The variable \(variable) is '\(number.asPart)', which is not the descriptor of a Unix stream socket; \
                 start this program with ChildProcess.fork(path:), or fork of Node.js
                 """)
         }

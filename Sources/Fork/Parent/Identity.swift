@@ -1,3 +1,4 @@
+internal import JSONCodec
 internal import Reactor
 
 /// Who a child runs as, in numbers.
@@ -22,9 +23,11 @@ struct Identity {
         switch account {
         case .id(let id): return (id, System.firstGroup(ofUser: id))
         case .name(let name):
-            try Program.refuseNUL(in: name, "The user '\(name)'")
+            try Program.refuseNUL(in: name, "The user '\(name.excerpt())'")
             guard let found = System.user(named: name) else {
-                throw ForkError(.launchFailed, "Could not start '\(path)': option user: there is no user '\(name)'")
+                throw ForkError(
+                    .launchFailed, "Could not start '\(path.asPart)': option user: there is no user '\(name.excerpt())'"
+                )
             }
             return (found.id, found.group)
         }
@@ -34,10 +37,11 @@ struct Identity {
         switch account {
         case .id(let id): return id
         case .name(let name):
-            try Program.refuseNUL(in: name, "The group '\(name)'")
+            try Program.refuseNUL(in: name, "The group '\(name.excerpt())'")
             guard let found = System.group(named: name) else {
                 throw ForkError(
-                    .launchFailed, "Could not start '\(path)': option \(option): there is no group '\(name)'")
+                    .launchFailed,
+                    "Could not start '\(path.asPart)': option \(option): there is no group '\(name.excerpt())'")
             }
             return found
         }

@@ -1,3 +1,4 @@
+internal import JSONCodec
 internal import Reactor
 internal import SystemPackage
 
@@ -14,10 +15,12 @@ struct Program: ~Copyable {
 
     init(path: String, arguments: [String], options: ChildProcess.Options) throws {
         if path.isEmpty { throw ForkError(.invalidArgument, "The path of the program is empty") }
-        try Self.refuseNUL(in: path, "The path '\(path)'")
+        try Self.refuseNUL(in: path, "The path '\(path.asPart)'")
         let interpreter = options.interpreter
         let all = [options.argumentZero ?? interpreter?.path ?? path] + (interpreter?.arguments ?? []) + arguments
-        for argument in all { try Self.refuseNUL(in: argument, "The argument '\(argument)' of '\(path)'") }
+        for argument in all {
+            try Self.refuseNUL(in: argument, "The argument '\(argument.excerpt())' of '\(path.asPart)'")
+        }
         let environment = try Self.environment(options.environment, path: path)
         let identity = try Identity(options, path: path)
         let directory = try options.workingDirectory.map { try Self.open(workingDirectory: $0, path: path) }
@@ -108,7 +111,7 @@ struct Program: ~Copyable {
             case .noNewPrivileges: "option hasNoNewPrivileges: \(error.errno)"
             case .parentDeathSignal: "option parentDeathSignal: \(error.errno)"
             }
-        return ForkError(.launchFailed, "Could not start '\(path)': \(reason)", errno: error.errno)
+        return ForkError(.launchFailed, "Could not start '\(path.asPart)': \(reason)", errno: error.errno)
     }
 
     /// What kept this process from starting anything.
@@ -117,12 +120,13 @@ struct Program: ~Copyable {
     }
 
     private func explain(_ errno: Errno) -> String {
-        let what = executable == path || executable.hasSuffix("/" + path) ? "it" : "'\(executable)'"
+        let what = executable == path || executable.hasSuffix("/" + path) ? "it" : "'\(executable.asPart)'"
         return switch errno {
         case .permissionDenied where System.isDirectory(executable): "\(what) is a directory"
         case .permissionDenied: "\(what) is not executable, or a directory on its path can't be searched"
         case .noSuchFileOrDirectory where System.exists(executable):
             "the interpreter in its first line, or the loader that it was linked for, does not exist"
+        case .noSuchFileOrDirectory where options.interpreter == nil && !path.hasPrefix("/"): missingInDirectory
         case .noSuchFileOrDirectory: what == "it" ? "there is no such file" : "there is no \(what)"
         case .execFormatError: "\(what) is neither a program of this machine nor a script with a '#!' line"
         case .tooManyOpenFiles: "this process has no descriptors left"
@@ -132,6 +136,15 @@ struct Program: ~Copyable {
         case .argListTooLong: "its arguments and environment are too long"
         default: "\(errno)"
         }
+    }
+
+    /// A relative path is looked for where this program was started, and a user seldom thinks of that.
+    private var missingInDirectory: String {
+        let directory = (try? System.currentDirectory()).map { "'\($0.asPart)', " } ?? ""
+        return """
+            there is no such file in \(directory)the working directory of this program. A program that lies beside this one \
+            has a path that begins with `Process.executableDirectory`
+            """
     }
 
     private func explain(_ errno: Errno, at number: Int32) -> String {
@@ -150,14 +163,14 @@ struct Program: ~Copyable {
             return try System.currentDirectory()
         } catch {
             throw ForkError(
-                .launchFailed, "Could not start '\(path)': this program's own directory can't be told: \(error)",
+                .launchFailed, "Could not start '\(path.asPart)': this program's own directory can't be told: \(error)",
                 errno: error)
         }
     }
 
     /// An interpreter by its path, or by its name as a shell would find it.
     private static func find(_ interpreter: String, _ prefix: String) throws -> String {
-        try refuseNUL(in: interpreter, "The path of the interpreter '\(interpreter)'")
+        try refuseNUL(in: interpreter, "The path of the interpreter '\(interpreter.asPart)'")
         if interpreter.contains("/") { return interpreter.hasPrefix("/") ? interpreter : prefix + interpreter }
         let variable = System.environment().first { isVariable($0, "PATH") }
         let path = variable.map { String(decoding: $0.dropFirst(5), as: UTF8.self) } ?? "/usr/local/bin:/usr/bin:/bin"
@@ -165,16 +178,18 @@ struct Program: ~Copyable {
             return "\(directory)/\(interpreter)"
         }
         throw ForkError(
-            .launchFailed, "Option interpreter: there is no '\(interpreter)' in PATH", errno: .noSuchFileOrDirectory)
+            .launchFailed, "Option interpreter: there is no '\(interpreter.asPart)' in PATH",
+            errno: .noSuchFileOrDirectory)
     }
 
     private static func open(workingDirectory name: String, path: String) throws -> Descriptor {
-        try refuseNUL(in: name, "The working directory '\(name)'")
+        try refuseNUL(in: name, "The working directory '\(name.asPart)'")
         do throws(Errno) {
             return try System.openDirectory(name)
         } catch {
             throw ForkError(
-                .launchFailed, "Could not start '\(path)': its working directory '\(name)' can't be used: \(error)",
+                .launchFailed,
+                "Could not start '\(path.asPart)': its working directory '\(name.asPart)' can't be used: \(error)",
                 errno: error)
         }
     }
@@ -198,18 +213,19 @@ struct Program: ~Copyable {
     }
 
     private static func check(_ name: String, _ value: String, _ path: String) throws {
-        try refuseNUL(in: name, "The variable '\(name)' for '\(path)'")
-        try refuseNUL(in: value, "The value of the variable '\(name)' for '\(path)'")
+        try refuseNUL(in: name, "The variable '\(name.excerpt())' for '\(path.asPart)'")
+        try refuseNUL(in: value, "The value of the variable '\(name.excerpt())' for '\(path.asPart)'")
         if name.isEmpty || name.utf8.contains(UInt8(ascii: "=")) {
             throw ForkError(
                 .invalidArgument,
-                "'\(name)' can't be the name of a variable for '\(path)': it is empty or has a '=' in it")
+                "'\(name.excerpt())' can't be the name of a variable for '\(path.asPart)': it is empty or has a '=' in it"
+            )
         }
     }
 
-    static func refuseNUL(in text: String, _ what: String) throws {
+    static func refuseNUL(in text: String, _ what: @autoclosure () -> String) throws {
         if text.utf8.contains(0) {
-            throw ForkError(.invalidArgument, "\(what) has a NUL byte in it, which no program can be given")
+            throw ForkError(.invalidArgument, "\(what()) has a NUL byte in it, which no program can be given")
         }
     }
 }

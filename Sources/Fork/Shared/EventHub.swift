@@ -89,7 +89,7 @@ final class EventHub: @unchecked Sendable {
             do {
                 try handler(event)
             } catch {
-                self?.failed(ForkError(.handlerFailed, "A handler threw: \(error)", cause: error))
+                self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: error))", cause: error))
             }
             return false
         }

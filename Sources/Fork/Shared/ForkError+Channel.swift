@@ -1,3 +1,4 @@
+internal import JSONCodec
 internal import Messaging
 internal import Wire
 
@@ -7,12 +8,12 @@ extension ForkError {
         switch error {
         case .closed(let closing):
             self.init(.disconnected, "The message can't be sent: \(closing.explanation)")
-        case .queueFull(let queued, let limit):
+        case .queueFull(let count, let queued, let limit):
             self.init(
                 .queueFull,
                 """
-                \(queued) bytes are waiting to be sent, and the queue's limit is \(limit); send less when `send` returns \
-                false, or use the `send` that waits
+                A message of \(count) bytes was not queued: \(queued) bytes are waiting to be sent, and the queue's limit is \
+                \(limit); send less when `send` returns false, or use the `send` that waits
                 """)
         case .tooLong(let count, let limit):
             self.init(
@@ -32,11 +33,11 @@ extension ForkError {
             self.init(
                 .notEncodable,
                 """
-                The message can't be sent to Node.js: JavaScript has no number \(integer) and would read another; \
+                The message can't be sent to Node.js: JavaScript has no number \(integer.excerpt()) and would read another; \
                 send it as a string
                 """)
         case .notEncodable(let cause):
-            self.init(.notEncodable, "The value can't be encoded as JSON: \(cause)", cause: cause)
+            self.init(.notEncodable, "The value can't be encoded as JSON: \(Self.text(of: cause))", cause: cause)
         case .handlesLost(let announced):
             self.init(
                 .handlesLost,
@@ -80,10 +81,19 @@ extension ForkError {
             self.init(
                 .protocolViolation, "The other side broke the protocol, and the channel was closed: \(error)",
                 cause: error)
+        case .notSpoken(let opening, let error):
+            self.init(
+                .protocolViolation,
+                """
+                The other side does not speak this protocol, and the channel was closed: the first bytes are \
+                \(opening.escaped). It may print to the channel's descriptor, or speak the dialect of Node.js, for which \
+                a fork has `Options.node()`
+                """,
+                cause: error)
         case .badPayload(let error):
             self.init(.invalidMessage, "A message could not be read: \(error)", cause: error)
         case .aborted(let abort):
-            self.init(.abortedByPeer, "The other side closed the channel: \(abort.message)")
+            self.init(.abortedByPeer, "The other side closed the channel: \(abort.message.excerpt(Self.longestPart))")
         case .system(let errno):
             self.init(.system, "The channel can't be read: \(errno)", errno: errno)
         }
@@ -104,6 +114,23 @@ extension ForkError {
         } catch let error as ChannelError {
             throw ForkError(error)
         }
+    }
+}
+
+extension [UInt8] {
+    /// The bytes in quotes: ASCII as it is, and escapes for all else.
+    fileprivate var escaped: String {
+        let characters = map { byte in
+            switch byte {
+            case UInt8(ascii: "\n"): "\\n"
+            case UInt8(ascii: "\r"): "\\r"
+            case UInt8(ascii: "\t"): "\\t"
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): "\\\(Unicode.Scalar(byte))"
+            case 0x20...0x7E: "\(Unicode.Scalar(byte))"
+            default: "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }
+        return "\"\(characters.joined())\""
     }
 }
 

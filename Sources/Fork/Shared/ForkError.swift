@@ -1,10 +1,12 @@
+internal import JSONCodec
 public import SystemPackage
 
 /// What went wrong, and what can be done about it.
 public struct ForkError: Error, Sendable {
     /// The kind of failure, for programs to compare. More may be added.
     public let code: Code
-    /// What happened, for people.
+    /// What happened, for people: some hundred characters at most, with no more than the beginning of what a value or the
+    /// other side says.
     public let message: String
     /// What the kernel said, where it did.
     public let errno: Errno?
@@ -13,7 +15,7 @@ public struct ForkError: Error, Sendable {
 
     init(_ code: Code, _ message: String, errno: Errno? = nil, cause: (any Error)? = nil) {
         self.code = code
-        self.message = message
+        self.message = message.excerpt(Self.longestMessage)
         self.errno = errno
         self.cause = cause
     }

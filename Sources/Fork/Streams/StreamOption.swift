@@ -80,7 +80,7 @@ extension ChildProcess.Options {
             if option.isFurther, !System.isOpen(option.number) { throw refusal(option, "that is not open") }
         case .file(let path, let append):
             if path.isEmpty { throw refusal(option, "the path of the file is empty") }
-            try Program.refuseNUL(in: path, "The option \(option.name): the path '\(path)'")
+            try Program.refuseNUL(in: path, "The option \(option.name): the path '\(path.asPart)'")
             if append, option.isInput { throw refusal(option, "an input can't be appended to") }
         case .descriptor(let number):
             if !System.isOpen(number) { throw refusal(option, "the descriptor \(number) is not open") }

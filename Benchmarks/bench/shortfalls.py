@@ -1,19 +1,19 @@
 """What stands in the way of the rows that have fallen short, as far as profiles have shown it."""
 
+RECORDS = """\
+The text alone is read at 390 MB/s, and at 115 into `Codable` types. Nearly half of the time, in writing and in reading, is
+spent by the Swift runtime on what `Codable` asks of it for each object: the metadata and witness tables of generic containers
+are looked up, boxes are allocated, references counted. `Codable` has no way around that from outside the standard library.
+Node's objects have no types to look up: from a certain size on that outweighs its slower start, and the two come out about
+equal, now one ahead and now the other."""
 REASONS = {
     "round-trip-one-core": """\
 On one core nothing of either side is hidden behind the other, so the row counts all that both do. C makes two system calls a
 side, ours three: `epoll_wait` says which of the children has something to say before it is read. That is about 0.7 µs; the
 rest is 7,500 instructions a side (`make counters`), of which a third makes and reads JSON, and the others are the frame, the
 queue with its lock, the loop's turn and the handler.""",
-    "records-10 KB": """\
-As the row of 140 KB.""",
-    "records-140 KB": """\
-The text alone is read at 390 MB/s, and at 115 into `Codable` types. Nearly half of the time, in writing and in reading, is spent by the Swift runtime on what
-`Codable` asks of it for each object: the metadata and witness tables of generic containers are looked up, boxes are allocated,
-references counted. `Codable` has no way around that from outside the standard library. Node's objects have no types to look
-up: from a certain size on that outweighs its slower start. As `JSON` values, without `Codable`, the same texts are read at
-twice the rate; see the rows below.""",
+    "records-10 KB": RECORDS,
+    "records-140 KB": RECORDS,
     "string-1 MB": """\
 The value itself is fresh memory for each message, and the kernel's page faults for it take as long as reading the text.""",
     "start": """\
@@ -30,8 +30,11 @@ Most of it are tables with addresses, which the dynamic linker writes to at the 
 
 def section(names):
     """The reasons of the workloads of those names, as part of a page; empty where none is known."""
-    known = [name for name in names if name in REASONS]
-    if not known:
+    by_reason = {}
+    for name in names:
+        if name in REASONS:
+            by_reason.setdefault(REASONS[name], []).append(name)
+    if not by_reason:
         return ""
-    parts = [f"**{name}**: {REASONS[name]}" for name in known]
+    parts = [f"**{', '.join(together)}**: {reason}" for reason, together in by_reason.items()]
     return "## What stands in the way where a row falls short\n\n" + "\n\n".join(parts)

@@ -33,8 +33,8 @@ func serveSum() throws {
     try Process.serve {
         var sum: Int64 = 0
         for try await number in Process.messages(of: Int64.self) { sum += number }
-        // Long enough for a channel that closes with the last message.
-        try await Task.sleep(for: .milliseconds(20))
+        // To the end of what the loop has to do, for a channel that closes with the end of the messages.
+        for _ in 0..<3 { await Task.yield() }
         try await Process.send(sum)
     }
     // The channel has closed with the body.

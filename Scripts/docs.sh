@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the documentation of Fork. A warning is an error: a link that leads nowhere is one.
 #
-# JSON, EventLoop and the others that `import Fork` brings along belong to lower modules, which have nothing else that is
+# JSON, MessageLoop and the others that `import Fork` brings along belong to lower modules, which have nothing else that is
 # public. SwiftPM would leave them out; here their symbols are given out as Fork's.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -55,7 +55,7 @@ extension Channel {
     /// Closes the socket once nothing more is to be read or written. On the loop.
     func closeIfDone() {
         guard inbound.isExhausted else { return }
-        let watch = outbound.withLock { outbound -> EventLoop.Watch? in
+        let watch = outbound.withLock { outbound -> MessageLoop.Watch? in
             guard outbound.queue.isEnded, outbound.socket != nil else { return nil }
             defer { outbound.watch = nil }
             return outbound.watch

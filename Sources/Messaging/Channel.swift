@@ -37,7 +37,7 @@ package protocol ChannelDelegate: AnyObject, Sendable {
 /// Sending is for any thread and never waits. Reading happens on the loop, and only while there is a consumer that is not
 /// saturated; until then the kernel holds the messages, and, once it is full, the sender.
 package final class Channel: Sendable {
-    package let loop: EventLoop
+    package let loop: MessageLoop
     package let limits: ChannelLimits
     package let dialect: Dialect
     let outbound: Locked<Outbound>
@@ -50,7 +50,7 @@ package final class Channel: Sendable {
     /// - Parameter adoptsPeerLimit: reads messages as long as the peer's own limit says, which is how a child gets the
     ///   limits that its parent was given.
     package init(
-        socket: consuming Descriptor, loop: EventLoop, limits: ChannelLimits, dialect: Dialect = .native,
+        socket: consuming Descriptor, loop: MessageLoop, limits: ChannelLimits, dialect: Dialect = .native,
         adoptsPeerLimit: Bool = false
     ) throws {
         self.loop = loop

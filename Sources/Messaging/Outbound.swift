@@ -5,7 +5,7 @@ internal import Wire
 struct Outbound: ~Copyable {
     /// Given up, and so closed, only while no batch is out.
     var socket: Descriptor?
-    var watch: EventLoop.Watch?
+    var watch: MessageLoop.Watch?
     var queue: OutboundQueue
     var peerMessageLimit: Int
     /// So long as its hello has not said otherwise.

@@ -19,7 +19,7 @@ struct SendBurst {
     }
 
     /// A message is sent now; whether it may wait for others.
-    mutating func sends(at now: SuspendingClock.Instant, _ latency: EventLoop.Latency) -> Bool {
+    mutating func sends(at now: SuspendingClock.Instant, _ latency: MessageLoop.Latency) -> Bool {
         if latency == .lowest { return false }
         if let last, last.duration(to: now) < gap { count += 1 } else { count = 1 }
         last = now

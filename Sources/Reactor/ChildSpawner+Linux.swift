@@ -70,8 +70,8 @@
                 return PreparedSpawn(
                     path: request.path, arguments: request.arguments, environment: request.environment,
                     attributes: request.attributes, sources: sources, targets: targets,
-                    open: Set([0, 1, 2] + targets + request.keptDescriptors).sorted(),
-                    kept: request.keptDescriptors, workingDirectory: request.workingDirectory)
+                    open: Set([0, 1, 2] + targets + request.inheritedDescriptors).sorted(),
+                    kept: request.inheritedDescriptors, workingDirectory: request.workingDirectory)
             } catch .invalidArgument {
                 // The number is beyond this process's limit on descriptors.
                 throw SpawnError(step: .descriptors, errno: .invalidArgument, target: highest)
@@ -83,13 +83,13 @@
         // MARK: Threads
 
         /// Its thread is never let go.
-        private static let lasting = Locked<EventLoop?>(nil)
+        private static let lasting = Locked<MessageLoop?>(nil)
 
         private static func onLastingThread(_ prepared: PreparedSpawn) throws(SpawnError) -> PreparedSpawn.Result {
             do throws(Errno) {
-                let loop = try lasting.withLock { loop throws(Errno) -> EventLoop in
+                let loop = try lasting.withLock { loop throws(Errno) -> MessageLoop in
                     if let loop { return loop }
-                    let new = try EventLoop(named: "fork-spawn")
+                    let new = try MessageLoop(named: "fork-spawn")
                     try new.ensureDriven()
                     loop = new
                     return new

@@ -8,7 +8,7 @@ package protocol TurnParticipant: AnyObject, Sendable {
 }
 
 /// The loop itself: one turn runs what was handed over, waits for events, and passes them on. Threads that drive it hold
-/// the core, not the `EventLoop`, so that a loop nobody refers to any more can end.
+/// the core, not the `MessageLoop`, so that a loop nobody refers to any more can end.
 final class LoopCore: @unchecked Sendable {
     // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one thread
     // does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
@@ -17,12 +17,12 @@ final class LoopCore: @unchecked Sendable {
     private let shared = Locked(Shared())
     private let confined = Confined()
     private let drivingThread = Atomic<UInt>(0)
-    private let latencyValue = Atomic(EventLoop.Latency.balanced.rawValue)
+    private let latencyValue = Atomic(MessageLoop.Latency.balanced.rawValue)
 
     enum Job {
         case closure(@Sendable () -> Void)
         /// Of an actor whose executor is the loop. The loop is kept until its job has run.
-        case actor(UnownedJob, EventLoop)
+        case actor(UnownedJob, MessageLoop)
         /// Of a task that prefers the loop, and is isolated to nobody.
         case task(UnownedJob, LoopTaskExecutor)
     }
@@ -67,9 +67,9 @@ final class LoopCore: @unchecked Sendable {
 
     var isCurrent: Bool { drivingThread.load(ordering: .relaxed) == Thread.current }
 
-    var latency: EventLoop.Latency {
+    var latency: MessageLoop.Latency {
         // `!`: only such values are stored.
-        get { EventLoop.Latency(rawValue: latencyValue.load(ordering: .relaxed))! }
+        get { MessageLoop.Latency(rawValue: latencyValue.load(ordering: .relaxed))! }
         set { latencyValue.store(newValue.rawValue, ordering: .relaxed) }
     }
 

@@ -26,7 +26,7 @@ struct PollingState {
     }
 
     /// How long to look before the next sleep; nil where not at all.
-    func limit(_ latency: EventLoop.Latency) -> Duration? {
+    func limit(_ latency: MessageLoop.Latency) -> Duration? {
         guard isUseful else { return nil }
         switch latency {
         case .balanced: return wasSleepShort && pause == 0 ? Self.balancedLimit : nil

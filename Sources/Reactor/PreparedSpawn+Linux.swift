@@ -90,7 +90,7 @@
             request.arguments = UnsafePointer(arguments)
             request.environment = UnsafePointer(environment)
             request.working_directory = workingDirectoryNumber
-            request.new_session = attributes.startsSession
+            request.new_session = attributes.createsSession
             request.sets_process_group = attributes.processGroup != nil
             request.process_group = attributes.processGroup ?? 0
             request.limits = limits.baseAddress
@@ -103,7 +103,7 @@
             request.group = attributes.group ?? 0
             request.sets_user = attributes.user != nil
             request.user = attributes.user ?? 0
-            request.no_new_privileges = attributes.hasNoNewPrivileges
+            request.no_new_privileges = attributes.noNewPrivileges
             request.parent_death_signal = attributes.parentDeathSignal ?? 0
             return request
         }

@@ -25,7 +25,7 @@ package struct SpawnRequest: ~Copyable {
     package var channel: Descriptor
     package var channelNumber: CInt = ChildSpawner.channelNumber
     /// Further descriptors of this process that the child has under the same numbers.
-    package var keptDescriptors: [CInt] = []
+    package var inheritedDescriptors: [CInt] = []
     package var attributes = SpawnAttributes()
 
     package init(path: String, arguments: [String], environment: [[UInt8]], channel: consuming Descriptor) {
@@ -54,7 +54,7 @@ package struct SpawnAttributes: Sendable {
         }
     }
 
-    package var startsSession = false
+    package var createsSession = false
     /// 0: a group of its own.
     package var processGroup: Int32?
     package var limits: [Limit] = []
@@ -62,7 +62,7 @@ package struct SpawnAttributes: Sendable {
     package var groups: [UInt32]?
     package var group: UInt32?
     package var user: UInt32?
-    package var hasNoNewPrivileges = false
+    package var noNewPrivileges = false
     package var parentDeathSignal: Int32?
 
     package init() {}

@@ -268,8 +268,8 @@
             guard result.ended else { return nil }
             let status =
                 result.signaled
-                ? ExitStatus.signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core)
-                : ExitStatus.exited(code: result.value)
+                ? TerminationStatus.signaled(Signal(rawValue: result.value), coreDumped: result.dumped_core)
+                : TerminationStatus.exited(code: result.value)
             let usage = ResourceUsage(
                 userTime: .microseconds(result.user_microseconds),
                 systemTime: .microseconds(result.system_microseconds), peakMemory: Int(result.peak_memory))

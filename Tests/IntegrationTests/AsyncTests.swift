@@ -15,7 +15,7 @@ struct AsyncTests {
             #expect(answer == ["was": .integer(Int64(number)), "isMain": true])
         }
         child.disconnect()
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 
     @Test("a task that serves in a program that nobody forked ends at once")
@@ -38,7 +38,7 @@ struct AsyncTests {
     func thrown() async throws {
         let child = try Fixture.fork("serve-and-throw")
         _ = try child.sendNow("once")
-        #expect(await child.exit == .exited(code: 7))
+        #expect(try await child.waitForExit() == .exited(code: 7))
     }
 
     @Test("a task can't be served by a handler, and is served by another thread's serve")
@@ -55,7 +55,7 @@ struct AsyncTests {
         }
         #expect(answer == ["isMain": true])
         child.disconnect()
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 
     @Test("4: what a served task sends after its parent's disconnect, until it ends, arrives")
@@ -67,7 +67,7 @@ struct AsyncTests {
             try await child.messages(of: Int.self).reduce(into: []) { $0.append($1) }
         }
         #expect(sums == [6])
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 
     @Test("a thread that serves beside another one's task serves on when that has ended")
@@ -80,13 +80,13 @@ struct AsyncTests {
         _ = try child.sendNow("go")
         #expect(await messages.next()?.json == "ended")
         child.disconnect()
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 
     @Test("tasks can be served one after the other, whatever thread their last step was on")
     func oneAfterTheOther() async throws {
         let child = try Fixture.fork("serve-elsewhere")
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("a task that is served begins on the thread that serves it, also where another drove the loop before")
@@ -94,7 +94,7 @@ struct AsyncTests {
         for _ in 0..<10 {
             let child = try Fixture.fork("serve-here")
             _ = try child.sendNow("go")
-            #expect(try await within { await child.exit } == .exited(code: 0))
+            #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         }
     }
 
@@ -103,21 +103,21 @@ struct AsyncTests {
         let child = try Fixture.fork("echo")
         var messages = child.messages.makeAsyncIterator()
         for number in 0..<3 {
-            let isOnLoop = await Task(executorPreference: child.eventLoop.taskExecutor) {
+            let isOnLoop = await Task(executorPreference: child.messageLoop.taskExecutor) {
                 _ = try? child.sendNow(number)
-                return child.eventLoop.isCurrent
+                return child.messageLoop.isCurrent
             }.value
             #expect(isOnLoop)
             #expect(await messages.next()?.json == .integer(Int64(number)))
         }
         child.disconnect()
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 
     @Test("a task that prefers the child's loop takes messages on it, and sends from it without a wait")
     func parentOnTheLoop() async throws {
         let child = try Fixture.fork("echo")
-        let loop = child.eventLoop
+        let loop = child.messageLoop
         try await within {
             try await withTaskExecutorPreference(loop.taskExecutor) {
                 var messages = child.messages(of: Int.self).makeAsyncIterator()
@@ -130,6 +130,6 @@ struct AsyncTests {
             }
         }
         child.disconnect()
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 }

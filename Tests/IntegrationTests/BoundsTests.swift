@@ -66,7 +66,7 @@ struct BoundsTests {
                 count += 1
             }
             #expect(count == 2000)
-            #expect(try await within { await child.exit } == .exited(code: 0))
+            #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         }
     }
 
@@ -96,7 +96,7 @@ struct BoundsTests {
         }
         for await _ in child.messages { count += 1 }
         #expect(count > 0)
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("an idle child sleeps: no thread of it runs while nothing happens, after a burst of messages too")
@@ -131,6 +131,6 @@ struct BoundsTests {
         #expect(error?.code == .messageTooLong)
         #expect(throws: ForkError.self) { try child.send(bytes: [UInt8](repeating: 0, count: 3 << 20 + 1)) as Bool }
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 }

@@ -26,7 +26,7 @@ struct DeliveryTests {
         try await sender.value
         #expect(received == Array(0..<count))
         child.disconnect()
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
     }
 
     @Test("1: messages that several threads send keep the order of each thread")
@@ -103,7 +103,7 @@ struct DeliveryTests {
         let recorder = Recorder(child)
         try await closed(child)
         let messages = (0..<1000).map { Recorder.Entry.message(.integer($0)) }
-        let status = ExitStatus.exited(code: end == "exit" ? 7 : 0)
+        let status = ChildProcess.ExitStatus.exited(code: end == "exit" ? 7 : 0)
         #expect(recorder.all == [.spawn] + messages + [.disconnect, .exit(status), .close])
     }
 
@@ -132,7 +132,7 @@ struct DeliveryTests {
     @Test("3: a child whose parent does not read ends within its deadline all the same")
     func exitDeadline() async throws {
         let child = try Fixture.fork("hang-on-exit")
-        let status = try await within(30) { await child.exit }
+        let status = try await within(30) { try await child.waitForExit() }
         #expect(status == .exited(code: 0))
     }
 
@@ -165,7 +165,7 @@ struct DeliveryTests {
         child.disconnect()
         child.disconnect()
         #expect(!child.isConnected)
-        let status = try await within { await child.exit }
+        let status = try await within { try await child.waitForExit() }
         #expect(status == .exited(code: 0))
     }
 

@@ -14,7 +14,7 @@ struct EventOrderTests {
         // messages come last, and the next child is looked at.
         for _ in 0..<10 where !isInOrder {
             let child = try Fixture.fork("burst", "100", "exit")
-            #expect(await child.exit == .exited(code: 7))
+            #expect(try await child.waitForExit() == .exited(code: 7))
             let recorder = Recorder(child)
             try await closed(child)
             try await eventually("all messages") { recorder.messages.count == 100 }
@@ -120,7 +120,7 @@ struct EventOrderTests {
             return numbers
         }
         #expect(numbers == Array(0..<1000))
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("5: an iterator throws for a message of another type and goes on with the next")
@@ -163,9 +163,9 @@ struct EventOrderTests {
 
     @Test("5: handlers run on the loop that the options name, and an actor on that loop shares its thread")
     func injectedLoop() async throws {
-        let loop = try EventLoop(name: "of the test")
+        let loop = try MessageLoop(name: "of the test")
         var options = ChildProcess.Options()
-        options.eventLoop = loop
+        options.messageLoop = loop
         let child = try Fixture.fork("burst", "10", "return", options: options)
         let onLoop = Locked<[Bool]>([])
         child.onMessage { _ in onLoop.withLock { $0.append(loop.isCurrent) } }

@@ -66,7 +66,7 @@ struct HandleTests {
         let mine = try pair.theirs.fileDescriptor.duplicate()
         _ = try child.sendNow(["number": 5] as JSON, handles: try Handles(duplicating: pair.theirs.fileDescriptor))
         child.disconnect()
-        _ = try await within { await child.exit }
+        _ = try await within { try await child.waitForExit() }
         _ = try mine.writeAll("mine".utf8)
         try mine.close()
         let text = await pair.split { _ in }.readToEnd()

@@ -79,7 +79,7 @@ struct LeakTests {
             try "[ \"$(printf %s \"$FORK_TEST_BYTES\" | od -An -tx1 | tr -d ' ')\" = fffe41 ]".write(
                 toFile: script, atomically: true, encoding: .utf8)
             let child = try ChildProcess.fork(path: script, options: options)
-            #expect(try await within { await child.exit } == .exited(code: 0))
+            #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         }
     }
 
@@ -105,7 +105,7 @@ struct LeakTests {
     func sendingToAChildThatHasGone() async throws {
         let child = try Fixture.fork("mute")
         child.kill(.kill)
-        #expect(try await within { await child.exit } == .signaled(.kill, coreDumped: false))
+        #expect(try await within { try await child.waitForExit() } == .signaled(.kill, coreDumped: false))
         try await eventually("the channel's end") { !child.isConnected }
         let error = #expect(throws: ForkError.self) { try child.sendNow(1) }
         #expect(error?.code == .disconnected)

@@ -13,7 +13,7 @@ struct LifetimeTests {
         do {
             let marker = Marker()
             var options = ChildProcess.Options()
-            options.eventLoop = try EventLoop(name: "of-a-cycle")
+            options.messageLoop = try MessageLoop(name: "of-a-cycle")
             let child = try Fixture.fork("echo", options: options)
             child.onMessage { _ in withExtendedLifetime(marker) { child.disconnect() } }
             child.onExit { _ in withExtendedLifetime((marker, child)) {} }
@@ -37,7 +37,7 @@ struct LifetimeTests {
 
     private func lateRecorder() async throws -> Recorder {
         let child = try Fixture.fork("burst", "10", "return")
-        _ = await child.exit
+        _ = try await child.waitForExit()
         try await Task.sleep(for: .milliseconds(50))
         return Recorder(child)
     }
@@ -59,7 +59,7 @@ struct LifetimeTests {
             numbers.withLock { $0.append(message.json.integerValue.map { Int($0) } ?? -2) }
         }
         // On the loop, so that all handlers are there before the first message.
-        await withTaskExecutorPreference(child.eventLoop.taskExecutor) {
+        await withTaskExecutorPreference(child.messageLoop.taskExecutor) {
             child.onClose { numbers.withLock { $0.append(-1) } }
             let subscription = child.onMessage { message in
                 add(message)

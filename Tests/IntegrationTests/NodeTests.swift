@@ -95,7 +95,7 @@ struct NodeTests {
         try await sender.value
         #expect(received == count)
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("a message of 16 MB goes there and back")
@@ -154,7 +154,7 @@ struct NodeTests {
         let report = try await Fixture.report(child)
         #expect(report == ["arguments": ["report", "a b"], "variables": [], "connected": true])
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("80 connections among plain messages each reach a child that answers on them")
@@ -180,7 +180,7 @@ struct NodeTests {
         try await eventually("all answers") { recorder.messages.count == wanted.count }
         #expect(recorder.messages == wanted)
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test(
@@ -201,7 +201,7 @@ struct NodeTests {
         try await eventually("all answers") { recorder.messages.count == 20 }
         #expect(recorder.messages == (0..<20).map { ["socket": ["number": .integer($0)]] })
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("connections that a child sends arrive with their messages, among plain ones, and are this side's")
@@ -227,7 +227,7 @@ struct NodeTests {
         #expect(numbers == (0..<80).flatMap { [["number": .integer($0)], ["plain": .integer($0)]] as [JSON] })
         #expect(Set(answers) == Set((0..<80).map { "swift got \($0)" }))
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("a listening socket goes to a child, which serves its connections, and comes back")

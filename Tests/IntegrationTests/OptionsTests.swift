@@ -59,14 +59,15 @@ struct OptionsTests {
         #expect(Set(descriptors).isSubset(of: [0, 1, 2, 3, 4, 57]))
     }
 
-    @Test("keptDescriptors: the child has them under their numbers, also those marked close-on-exec, and no others")
-    func keptDescriptors() async throws {
+    @Test(
+        "inheritedDescriptors: the child has them under their numbers, also those marked close-on-exec, and no others")
+    func inheritedDescriptors() async throws {
         let kept = open("/dev/zero", O_RDONLY | O_CLOEXEC)
         let other = open("/dev/zero", O_RDONLY)
         let high = fcntl(kept, F_DUPFD, 300)
         defer { for descriptor in [kept, other, high] { close(descriptor) } }
         let report = try await report {
-            $0.keptDescriptors = [high, kept]
+            $0.inheritedDescriptors = [high, kept]
             $0.channelDescriptor = 200
         }
         let descriptors = Set(report["descriptors"]?.arrayValue?.compactMap(\.integerValue) ?? [])
@@ -75,12 +76,12 @@ struct OptionsTests {
         #expect(descriptors.subtracting([0, 1, 2, Int(kept), Int(high), 200]).count <= 2)
     }
 
-    @Test("keptDescriptors: one that is not open, a standard stream or the channel is refused")
+    @Test("inheritedDescriptors: one that is not open, a standard stream or the channel is refused")
     func badDescriptors() throws {
         for descriptor: Int32 in [2, 3, -1, .max] {
-            let error = try failure { $0.keptDescriptors = [descriptor] }
+            let error = try failure { $0.inheritedDescriptors = [descriptor] }
             #expect(error.code == .invalidArgument)
-            #expect(error.message.contains("keptDescriptors"))
+            #expect(error.message.contains("inheritedDescriptors"))
         }
     }
 
@@ -96,7 +97,9 @@ struct OptionsTests {
     }
 
     /// How a shell script ends.
-    private func run(_ script: String, _ change: (inout ChildProcess.Options) -> Void) async throws -> ExitStatus {
+    private func run(_ script: String, _ change: (inout ChildProcess.Options) -> Void) async throws
+        -> ChildProcess.ExitStatus
+    {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("fork-script-\(UUID()).sh").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try script.write(toFile: path, atomically: true, encoding: .utf8)
@@ -104,14 +107,14 @@ struct OptionsTests {
         options.interpreter = .init("/bin/sh")
         change(&options)
         let child = try ChildProcess.fork(path: path, options: options)
-        return try await within { await child.exit }
+        return try await within { try await child.waitForExit() }
     }
 
     // MARK: Sessions and groups
 
-    @Test("startsSession: the child leads a session and a group of its own")
+    @Test("createsSession: the child leads a session and a group of its own")
     func session() async throws {
-        let report = try await report { $0.startsSession = true }
+        let report = try await report { $0.createsSession = true }
         #expect(report["session"] == report["pid"])
         #expect(report["group"] == report["pid"])
     }
@@ -140,7 +143,7 @@ struct OptionsTests {
         #expect(error.message.contains("option processGroup"))
         #expect(try failure { $0.processGroup = .join(0) }.code == .invalidArgument)
         let both = try failure {
-            $0.startsSession = true
+            $0.createsSession = true
             $0.processGroup = .new
         }
         #expect(both.code == .invalidArgument)
@@ -251,10 +254,10 @@ struct OptionsTests {
         #expect(try failure { $0.nice = -21 }.code == .invalidArgument)
     }
 
-    @Test("hasNoNewPrivileges: the kernel has it noted of the child")
+    @Test("noNewPrivileges: the kernel has it noted of the child")
     func noNewPrivileges() async throws {
         #expect(try await report { _ in }["status"]?["NoNewPrivs"] == "0")
-        #expect(try await report { $0.hasNoNewPrivileges = true }["status"]?["NoNewPrivs"] == "1")
+        #expect(try await report { $0.noNewPrivileges = true }["status"]?["NoNewPrivs"] == "1")
     }
 
     // MARK: Time
@@ -266,7 +269,7 @@ struct OptionsTests {
             options.timeout = .milliseconds(50)
             if let signal { options.killSignal = signal }
             let child = try Fixture.fork("mute", options: options)
-            #expect(try await within { await child.exit } == .signaled(expected, coreDumped: false))
+            #expect(try await within { try await child.waitForExit() } == .signaled(expected, coreDumped: false))
         }
     }
 
@@ -276,7 +279,7 @@ struct OptionsTests {
         // Longer than any clock can count.
         options.timeout = .seconds(Int64.max)
         let child = try Fixture.fork("burst", "1", "exit", options: options)
-        #expect(try await within { await child.exit } == .exited(code: 7))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 7))
         #expect(try failure { $0.timeout = .seconds(-1) }.code == .invalidArgument)
     }
 
@@ -300,7 +303,7 @@ private final class PublicCopy {
         // By another process: where this one had it open, a child that another test starts just then would have it too, for a
         // moment, and what is open for writing can't be executed.
         let copy = try ChildProcess.fork(path: "/bin/cp", arguments: [program, path])
-        try #require(await copy.exit == .exited(code: 0))
+        try #require(try await copy.waitForExit() == .exited(code: 0))
         chmod(path, 0o755)
     }
 

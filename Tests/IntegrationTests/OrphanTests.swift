@@ -54,10 +54,10 @@ struct OrphanTests {
         options.timeout = .seconds(60)
         let channel = try Fixture.fork("close-descriptors", "3", options: options)
         _ = try channel.sendNow("go")
-        #expect(try await within { await channel.exit } == .exited(code: 0))
+        #expect(try await within { try await channel.waitForExit() } == .exited(code: 0))
         let everything = try Fixture.fork("close-descriptors", "63", options: options)
         _ = try everything.sendNow("go")
-        let status = try await within { await everything.exit }
+        let status = try await within { try await everything.waitForExit() }
         // A trap, not the signal of the timeout.
         guard case .signaled(let signal, _) = status, signal != .terminate, signal != .kill else {
             Issue.record("It has \(status)")

@@ -41,7 +41,7 @@ struct ShutdownTests {
         let program = try #require(Int32(exactly: try await Fixture.report(child).integerValue ?? 0))
         #expect(Probe.isRunning(program))
         #expect(child.killGroup(.kill))
-        #expect(try await within { await child.exit } == .signaled(.kill, coreDumped: false))
+        #expect(try await within { try await child.waitForExit() } == .signaled(.kill, coreDumped: false))
         try await eventually("the end of the program") { !Probe.isRunning(program) }
         #expect(!child.killGroup(.kill))
         let other = try Fixture.fork("mute")
@@ -51,13 +51,13 @@ struct ShutdownTests {
     }
 
     @Test("what a child leaves behind in its group ends with it, where that is asked for", arguments: [true, false])
-    func endsGroup(_ isAsked: Bool) async throws {
+    func killsGroupOnExit(_ isAsked: Bool) async throws {
         var options = ChildProcess.Options()
-        options.startsSession = true
-        options.endsGroup = isAsked
+        options.createsSession = true
+        options.killsGroupOnExit = isAsked
         let child = try Fixture.fork("leave-program", "exit", options: options)
         let program = try #require(Int32(exactly: try await Fixture.report(child).integerValue ?? 0))
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         if isAsked {
             try await eventually("the end of the program") { !Probe.isRunning(program) }
         } else {
@@ -66,10 +66,10 @@ struct ShutdownTests {
         }
     }
 
-    @Test("endsGroup without a group of the child's own is refused")
+    @Test("killsGroupOnExit without a group of the child's own is refused")
     func endsGroupOfOthers() {
         var options = ChildProcess.Options()
-        options.endsGroup = true
+        options.killsGroupOnExit = true
         let error = #expect(throws: ForkError.self) { try Fixture.fork("mute", options: options) }
         #expect(error?.code == .invalidArgument)
     }
@@ -130,7 +130,7 @@ struct ShutdownTests {
         #expect(child.exitStatus == nil)
         #expect(child.kill(.kill))
         try await eventually("the child's end") { !child.kill(probe) }
-        #expect(try await within { await child.exit } == .signaled(.kill, coreDumped: false))
+        #expect(try await within { try await child.waitForExit() } == .signaled(.kill, coreDumped: false))
         #expect(!child.kill(probe) && !child.kill())
         #expect(!child.kill(Signal(rawValue: 999)))
     }

@@ -7,7 +7,7 @@ import Testing
 /// The close event of children with pipes, and what remains of them.
 @Suite("Streams and the close event")
 struct StreamCloseTests {
-    private func expectEnd(_ recorder: Recorder, _ status: ExitStatus = .exited(code: 0)) {
+    private func expectEnd(_ recorder: Recorder, _ status: ChildProcess.ExitStatus = .exited(code: 0)) {
         #expect(recorder.all == [.spawn, .disconnect, .exit(status), .close])
     }
 
@@ -19,7 +19,7 @@ struct StreamCloseTests {
         var count = try #require(await iterator.next()).count
         // Until the rest is read the child waits, then it ends, and its last bytes wait here.
         while count < 1_000_000 - 50_000, let chunk = await iterator.next() { count += chunk.count }
-        _ = try await within { await child.exit }
+        _ = try await within { try await child.waitForExit() }
         try await eventually("the exit event") { recorder.all.contains(.exit(.exited(code: 0))) }
         if count < 1_000_000 { #expect(!recorder.all.contains(.close)) }
         while let chunk = await iterator.next() { count += chunk.count }
@@ -116,7 +116,7 @@ struct StreamCloseTests {
         let recorder = Recorder(child)
         var lines = output.lines.makeAsyncIterator()
         let pid = try #require(await lines.next().flatMap { Int32($0) })
-        _ = await child.exit
+        _ = try await child.waitForExit()
         return (lines, recorder, pid)
     }
 

@@ -26,7 +26,7 @@ struct StreamOptionTests {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try before?.write(toFile: path, atomically: true, encoding: .utf8)
         let child = try Script.fork(script) { change(&$0, path) }
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         return try String(contentsOfFile: path, encoding: .utf8)
     }
 
@@ -176,7 +176,7 @@ struct StreamOptionTests {
             { $0.inputs[2] = .null }, { $0.inputs[-1] = .null }, { $0.inputs[1024] = .null },
             { $0.inputs[3] = .null }, { $0.inputs[50] = .channel }, { $0.inputs[900] = .inherit },
             { ($0.inputs[50], $0.outputs[50]) = (.null, .null) },
-            { ($0.inputs[kept], $0.keptDescriptors) = (.null, [kept]) },
+            { ($0.inputs[kept], $0.inheritedDescriptors) = (.null, [kept]) },
         ]
         for change in changes {
             let error = try failure(change)
@@ -212,7 +212,7 @@ struct StreamOptionTests {
             #expect(await messages.next()?.json == message)
         }
         child.disconnect()
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("channel: the variable says its number, and nothing has the usual one", arguments: 0...2)
@@ -224,7 +224,7 @@ struct StreamOptionTests {
             """
         let options = options(channelAt: number)
         let child = try ChildProcess.fork(path: "/bin/sh", arguments: ["-c", script], options: options)
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
     }
 
     @Test("channel: a Swift child has the null device in its place, and its children have no channel")

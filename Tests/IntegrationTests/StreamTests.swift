@@ -28,7 +28,7 @@ struct StreamTests {
             return bytes
         }
         #expect(bytes == Array((0..<20000).map { "\($0)\n" }.joined().utf8))
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
         // And the end stays the end.
         #expect(try await within { try await output.collect(upTo: 0) }.isEmpty)
     }
@@ -42,7 +42,7 @@ struct StreamTests {
     @Test("what a killed child has written comes to the last byte, and then the end")
     func killedChild() async throws {
         let (child, output) = try Script.piped("printf 'last words'; kill -KILL $$")
-        _ = await child.exit
+        _ = try await child.waitForExit()
         #expect(try await lines(output) == ["last words"])
     }
 
@@ -71,7 +71,7 @@ struct StreamTests {
             }
             #expect(count == size)
             #expect(highest - before < 20 << 20)
-            #expect(try await within { await child.exit } == .exited(code: 0))
+            #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         }
     }
 
@@ -158,7 +158,7 @@ struct StreamTests {
     func grandchild() async throws {
         let (child, input, output) = try Script.fed("(exec 0<&5; read line; echo from the grandchild) 5<&0 & exit 0")
         _ = input
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         // Its input was closed with the child's end.
         #expect(try await lines(output) == ["from the grandchild"])
     }
@@ -179,7 +179,7 @@ struct StreamTests {
         let copy = try await within { try await output.collect(upTo: 4_000_000) }
         #expect(copy == bytes + Array("the end".utf8))
         try await writer.value
-        #expect(try await within { await child.exit } == .exited(code: 0))
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         let error = await #expect(throws: ForkError.self) { try await input.write("more") }
         #expect(error?.code == .streamClosed)
     }
@@ -247,7 +247,7 @@ struct StreamTests {
             try await within { try await input.write([UInt8](repeating: 1, count: 1 << 20)) }
         }
         #expect(error?.code == .streamClosed)
-        #expect(await child.exit == .exited(code: 0))
+        #expect(try await child.waitForExit() == .exited(code: 0))
         let grandchild = try #require(child.standardOutput)
         if let pid = try await lines(grandchild).first.flatMap({ Int32($0) }) { kill(pid, SIGKILL) }
     }

@@ -100,7 +100,7 @@ final class Recorder: Sendable {
         case bytes(Int)
         case error(ForkError.Code)
         case disconnect
-        case exit(ExitStatus)
+        case exit(ChildProcess.ExitStatus)
         case close
     }
 

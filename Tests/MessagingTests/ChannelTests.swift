@@ -307,7 +307,7 @@ struct ChannelTests {
     @Test("a flush on the calling thread writes everything, without a loop that is driven")
     func blockingFlush() async throws {
         let (socket, channel) = try System.socketPair().split { ours, theirs in
-            let channel = try Channel(socket: ours, loop: EventLoop(named: "undriven"), limits: ChannelLimits())
+            let channel = try Channel(socket: ours, loop: MessageLoop(named: "undriven"), limits: ChannelLimits())
             return (PlainSocket(theirs.take()), channel)
         }
         try channel.send(bytes: [UInt8](repeating: 3, count: 2_000_000))
@@ -328,7 +328,7 @@ struct ChannelTests {
 
         func tookOne() { count.add(1, ordering: .relaxed) }
 
-        func measure(on loop: EventLoop) {
+        func measure(on loop: MessageLoop) {
             perTurn.append(count.exchange(0, ordering: .relaxed))
             if perTurn.entries.count < 100 { loop.execute { self.measure(on: loop) } }
         }

@@ -40,10 +40,10 @@ final class End: ChannelDelegate {
     static func open(
         _ socket: consuming Descriptor, limits: ChannelLimits = ChannelLimits(), dialect: Dialect = .native,
         adoptsPeerLimit: Bool = false,
-        consumes: Bool = true, on sharedLoop: EventLoop? = nil,
+        consumes: Bool = true, on sharedLoop: MessageLoop? = nil,
         reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
     ) throws -> End {
-        let loop = try sharedLoop ?? EventLoop(named: "test-end")
+        let loop = try sharedLoop ?? MessageLoop(named: "test-end")
         let channel = try Channel(
             socket: socket, loop: loop, limits: limits, dialect: dialect, adoptsPeerLimit: adoptsPeerLimit)
         let end = End(channel: channel, reaction: reaction)

@@ -9,7 +9,7 @@ import Testing
 struct SendBurstTests {
     private let start = SuspendingClock.now
 
-    private func gathered(_ gaps: [Duration], _ latency: EventLoop.Latency = .balanced) -> [Bool] {
+    private func gathered(_ gaps: [Duration], _ latency: MessageLoop.Latency = .balanced) -> [Bool] {
         var burst = SendBurst()
         var time = start
         return gaps.map { gap in
@@ -40,7 +40,7 @@ struct SendBurstTests {
 
     @Test("bursts arrive to the last message on channels that share a loop, whatever else that hears of")
     func sharedLoop() async throws {
-        let loop = try EventLoop(named: "test-shared")
+        let loop = try MessageLoop(named: "test-shared")
         try await withThrowingTaskGroup { group in
             for _ in 0..<3 {
                 let (one, two) = try System.socketPair().split { ours, theirs in

@@ -9,7 +9,7 @@ struct ChildSpawnerTests {
     /// A child's output on its channel, and its end.
     private struct Outcome: Equatable {
         var output: String
-        var status: Reactor.ExitStatus?
+        var status: TerminationStatus?
     }
 
     private static func request(
@@ -32,7 +32,7 @@ struct ChildSpawnerTests {
         }
         let output = Journal<String>()
         try Thread.start(name: "reader") { output.append(readToEnd(ours)) }
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         let ended = Journal<Bool>()
         let watch = try loop.watch(process) { _ in ended.append(true) }

@@ -11,9 +11,9 @@ struct DrivingTests {
     private final class Driver: Sendable {
         let outcome = Journal<Bool>()
         private let isDone = Atomic(false)
-        private let loop: EventLoop
+        private let loop: MessageLoop
 
-        init(_ loop: EventLoop) throws {
+        init(_ loop: MessageLoop) throws {
             self.loop = loop
             try Thread.start(name: "driver") { [self] in
                 outcome.append(loop.drive { isDone.load(ordering: .acquiring) })
@@ -28,7 +28,7 @@ struct DrivingTests {
 
     @Test("a caller's thread drives the loop until it is done")
     func calling() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let journal = Journal<Int>()
         let driver = try Driver(loop)
         for number in 0..<100 {
@@ -45,7 +45,7 @@ struct DrivingTests {
     @Test("a background thread makes way for a caller, and nothing is lost, doubled or out of order")
     func takeOver() async throws {
         for _ in 0..<50 {
-            let loop = try EventLoop(named: "test-loop")
+            let loop = try MessageLoop(named: "test-loop")
             try loop.ensureDriven()
             let journal = Journal<Int>()
             let threads = Journal<UInt>()
@@ -67,7 +67,7 @@ struct DrivingTests {
 
     @Test("what is handed over to a loop that was driven before goes on being run when the caller leaves")
     func backgroundComesBack() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let journal = Journal<String>()
         let driver = try Driver(loop)
         let isHeld = Journal<Bool>()
@@ -88,7 +88,7 @@ struct DrivingTests {
 
     @Test("a handler can't drive its own loop, and a second caller is turned away")
     func refusal() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let answers = Journal<Bool>()
         let driver = try Driver(loop)
         let gate = Gate()
@@ -106,7 +106,7 @@ struct DrivingTests {
 
     @Test("timers and descriptors go on under a caller's thread")
     func everything() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         let journal = Journal<String>()
         try await System.socketPair().held { ours, theirs in
@@ -126,7 +126,7 @@ struct DrivingTests {
         await #expect(processExitsWith: .success) {
             let before = try await ThisProcess.settledDescriptors()
             for round in 0..<5 {
-                var loop: EventLoop? = try EventLoop(named: "to-be-released")
+                var loop: MessageLoop? = try MessageLoop(named: "to-be-released")
                 let journal = Journal<Int>()
                 try loop?.ensureDriven()
                 loop?.execute { journal.append(round) }
@@ -146,7 +146,7 @@ struct DrivingTests {
             let journal = Journal<String>()
             func use() throws {
                 let held = Ending { journal.append("ended") }
-                let loop = try EventLoop(named: "never-driven")
+                let loop = try MessageLoop(named: "never-driven")
                 loop.execute { withExtendedLifetime(held) {} }
                 _ = loop.schedule(after: .zero) { withExtendedLifetime(held) {} }
             }
@@ -160,7 +160,7 @@ struct DrivingTests {
     func releaseInside() async throws {
         let journal = Journal<String>()
         func use() throws {
-            let loop = try EventLoop(named: "inner-end")
+            let loop = try MessageLoop(named: "inner-end")
             try loop.ensureDriven()
             loop.execute { withExtendedLifetime(loop) { journal.append("run") } }
         }

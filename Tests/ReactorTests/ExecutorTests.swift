@@ -8,10 +8,10 @@ import Testing
 @Suite("A loop as an executor")
 struct ExecutorTests {
     private actor Counter {
-        private let loop: EventLoop
+        private let loop: MessageLoop
         private(set) var count = 0
 
-        init(loop: EventLoop) {
+        init(loop: MessageLoop) {
             self.loop = loop
         }
 
@@ -25,7 +25,7 @@ struct ExecutorTests {
 
     @Test("an actor whose executor is a loop runs on it, and starts its thread")
     func actor() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let counter = Counter(loop: loop)
         let areCurrent = try await within {
             await withTaskGroup(of: Bool.self) { group in
@@ -39,7 +39,7 @@ struct ExecutorTests {
 
     @Test("a handler of the loop may touch an actor of the loop without waiting")
     func assumption() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         let counter = Counter(loop: loop)
         let journal = Journal<Bool>()
@@ -51,7 +51,7 @@ struct ExecutorTests {
 
     @Test("a task that prefers the loop runs on it, and comes back to it after each wait")
     func preference() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let places = try await within {
             await withTaskExecutorPreference(loop.taskExecutor) {
                 var places = [loop.isCurrent]
@@ -68,14 +68,14 @@ struct ExecutorTests {
     @Test("a loop is there after tasks that were made with it, for other tasks, actors and handlers, and then ends")
     func madeTasks() async {
         await #expect(processExitsWith: .success) {
-            var loop: EventLoop? = try EventLoop(name: "with-tasks")
+            var loop: MessageLoop? = try MessageLoop(name: "with-tasks")
             try await Self.runTasks(on: try #require(loop))
             loop = nil
             try await eventually("the thread ends") { !ThisProcess.threadNames.contains("with-tasks") }
         }
     }
 
-    private static func runTasks(on loop: EventLoop) async throws {
+    private static func runTasks(on loop: MessageLoop) async throws {
         let counter = Counter(loop: loop)
         for _ in 0..<5 {
             #expect(await Task(executorPreference: loop.taskExecutor) { loop.isCurrent }.value)
@@ -94,11 +94,11 @@ struct ExecutorTests {
     @Test("a task may be the last that knows of its loop")
     func lastReference() async throws {
         for _ in 0..<50 {
-            weak var gone: EventLoop?
+            weak var gone: MessageLoop?
             let (signals, signal) = AsyncStream.makeStream(of: Void.self)
             let task: Task<Int, Never>
             do {
-                let loop = try EventLoop(named: "test-loop")
+                let loop = try MessageLoop(named: "test-loop")
                 gone = loop
                 task = Task(executorPreference: loop.taskExecutor) {
                     var count = 0
@@ -119,7 +119,7 @@ struct ExecutorTests {
     @Test("what a waiting loop has taken is run, also where its driver is about to leave")
     func closureAtTheEnd() async throws {
         for _ in 0..<200 {
-            let loop = try EventLoop(named: "test-loop")
+            let loop = try MessageLoop(named: "test-loop")
             let ran = Journal<Bool>()
             let isDone = Flag()
             let driver = Journal<Bool>()
@@ -137,7 +137,7 @@ struct ExecutorTests {
 
     @Test("what a waiting loop has taken is run, also where others hand it something and events end its wait")
     func takenByThreads() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         let (taken, ran) = (Counted(), Counted())
         let ended = Journal<Bool>()
@@ -160,7 +160,7 @@ struct ExecutorTests {
 
     @Test("a loop that is in a handler takes nothing that has to be done at once, and does it before the next handler")
     func urgent() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         let journal = Journal<String>()
         let (entered, leave) = (Gate(), Gate())
@@ -180,7 +180,7 @@ struct ExecutorTests {
     @Test("a job is run also where it comes just when a caller's thread stops driving")
     func jobAtTheEnd() async throws {
         for _ in 0..<200 {
-            let loop = try EventLoop(named: "test-loop")
+            let loop = try MessageLoop(named: "test-loop")
             let counter = Counter(loop: loop)
             let drove = Journal<Bool>()
             let isDone = Flag()

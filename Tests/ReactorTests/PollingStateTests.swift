@@ -49,8 +49,8 @@ struct PollingStateTests {
         }
     }
 
-    @Test("on one core nobody looks", arguments: [EventLoop.Latency.balanced, .lowest, .efficient])
-    func oneCore(_ latency: EventLoop.Latency) {
+    @Test("on one core nobody looks", arguments: [MessageLoop.Latency.balanced, .lowest, .efficient])
+    func oneCore(_ latency: MessageLoop.Latency) {
         var state = PollingState(coreCount: 1)
         state.slept(for: short, hasLooked: false)
         #expect(state.limit(latency) == nil)

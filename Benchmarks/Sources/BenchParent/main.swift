@@ -27,13 +27,13 @@ do {
 
 func withOneChild() async throws -> JSON {
     let child = try fork(workload, size: size, script: CommandLine.arguments.dropFirst(4).first)
-    if let latency = latency(named: workload) { child.eventLoop.latency = latency }
+    if let latency = latency(named: workload) { child.messageLoop.latency = latency }
     let result =
         switch workload {
         case "round-trip", "round-trip-lowest", "round-trip-efficient":
             try await roundTrips(with: child, count: count)
         case "round-trip-async":
-            try await withTaskExecutorPreference(child.eventLoop.taskExecutor) {
+            try await withTaskExecutorPreference(child.messageLoop.taskExecutor) {
                 try await asyncRoundTrips(with: child, count: count)
             }
         case "paced", "paced-lowest", "paced-efficient": try await paced(child, count: count, interval: size)
@@ -63,6 +63,6 @@ func fork(_ workload: String, size: Int = 0, script: String? = nil) throws -> Ch
 
 func end(_ child: ChildProcess) async throws {
     child.disconnect()
-    let status = await child.exit
+    let status = try await child.waitForExit()
     if status != .exited(code: 0) { fail("the child has \(status)") }
 }

@@ -37,7 +37,7 @@ final class ChildSide: Sendable {
     private static func connect() throws(ForkError) -> ChildSide {
         let (descriptor, dialect) = try inheritedChannel()
         do {
-            let loop = try EventLoop(named: "fork-child")
+            let loop = try MessageLoop(named: "fork-child")
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), dialect: dialect,
                 adoptsPeerLimit: true)

@@ -1,49 +1,71 @@
 internal import Messaging
 
 extension Process {
-    /// Sends a value as JSON to the parent. Never waits: what the socket doesn't take now is queued, and a program that
-    /// ends by returning from `main` or by calling `exit` sends its queue first; see ``exitFlushTimeout``.
+    // MARK: Without waiting
+
+    /// Queues a value as JSON for the parent, to be written as soon as the socket takes it. Never waits, and can be called
+    /// everywhere: in handlers, in asynchronous code, on any thread. A program that ends by returning from `main` or by
+    /// calling `exit` writes its queue first; see ``exitFlushTimeout``.
     ///
-    /// - Returns: true while less than 1 MiB is queued; false says that the message is queued like any other, and that it
-    ///   is time to slow down: wait with ``flush()``, or use the `send` that waits.
+    /// Open descriptors can travel with the message. The parent gets descriptors of its own, with this message and no other.
+    /// Those that were given are closed here as soon as the message has been written, and also if it could not be: send
+    /// duplicates to keep them (``Handles/init(duplicating:)``).
+    ///
+    /// - Parameters:
+    ///   - value: the message.
+    ///   - handles: what travels with it. Default: none.
+    /// - Returns: true while less than 1 MiB is queued. False says that the message is queued like any other, and that it is
+    ///   time to slow down: wait with ``flush()``, or use the `send` that waits.
     /// - Throws: ``ForkError``, and then nothing has been queued: `notForked`, `notEncodable`, `messageTooLong`,
-    ///   `queueFull` (at 128 MiB), or `disconnected` where the parent has gone or either side has disconnected.
+    ///   `queueFull` (at 128 MiB), or `disconnected` if the parent has gone or either side has disconnected. With handles
+    ///   also `invalidArgument`, for more than 253 of them or one that is not open, and `notSupported` if the parent takes
+    ///   none. A descriptor that the kernel does not pass is found only when it is written: an error event with the code
+    ///   `handlesLost`.
     @discardableResult
-    public static func send(_ value: some Encodable) throws -> Bool {
-        let side = try ChildSide.require()
-        return try ForkError.wrapping { try side.channel.send(value) }
+    public static func enqueue(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
+        try ChildSide.require().channel.forward(value, handles)
     }
 
-    /// Sends a value as JSON and waits until it has left this process.
-    public static func send(_ value: some Encodable) async throws {
-        let side = try ChildSide.require()
-        try await ForkError.wrappingAsync {
-            try side.channel.send(value)
-            try await side.channel.flush()
-        }
-    }
-
-    /// Sends bytes as they are: no JSON, and no copy of a long array. Otherwise like `send` of a value.
+    /// Queues bytes as they are: no JSON, and no copy of a long array. Otherwise like ``enqueue(_:handles:)``.
     @discardableResult
-    public static func send(bytes: [UInt8]) throws -> Bool {
-        let side = try ChildSide.require()
-        return try ForkError.wrapping { try side.channel.send(bytes: bytes) }
+    public static func enqueue(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
+        try ChildSide.require().channel.forward(bytes: bytes, handles)
     }
 
-    /// Sends bytes as they are, and waits until they have left this process.
-    public static func send(bytes: [UInt8]) async throws {
-        let side = try ChildSide.require()
-        try await ForkError.wrappingAsync {
-            try side.channel.send(bytes: bytes)
-            try await side.channel.flush()
-        }
+    /// The same as ``enqueue(_:handles:)``, for handlers and other code that is not asynchronous.
+    @discardableResult
+    public static func send(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
+        try ChildSide.require().channel.forward(value, handles)
+    }
+
+    /// The same as ``enqueue(bytes:handles:)``, for handlers and other code that is not asynchronous.
+    @discardableResult
+    public static func send(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
+        try ChildSide.require().channel.forward(bytes: bytes, handles)
+    }
+
+    // MARK: Waiting
+
+    /// Sends a value as JSON to the parent, with open descriptors if there are any, and waits until it has left this process.
+    ///
+    /// - Throws: as ``enqueue(_:handles:)``; also `disconnected` if the message was queued but the parent was gone before it
+    ///   was written, and `CancellationError`, which leaves the message in the queue.
+    public static func send(_ value: some Encodable, handles: consuming Handles = Handles()) async throws {
+        _ = try ChildSide.require().channel.forward(value, handles)
+        try await flush()
+    }
+
+    /// Sends bytes as they are, with open descriptors if there are any, and waits until they have left this process.
+    public static func send(bytes: [UInt8], handles: consuming Handles = Handles()) async throws {
+        _ = try ChildSide.require().channel.forward(bytes: bytes, handles)
+        try await flush()
     }
 
     /// Waits until all that was sent so far has left this process: the kernel has it, and the parent gets it even if this
     /// program is killed now.
     ///
-    /// - Throws: ``ForkError`` with the code `disconnected` where something that had been queued was thrown away because
-    ///   the parent is gone, or `notForked`; `CancellationError` where the task is cancelled.
+    /// - Throws: ``ForkError`` with the code `disconnected` if something that had been queued was thrown away because
+    ///   the parent is gone, or `notForked`; `CancellationError` if the task is cancelled.
     public static func flush() async throws {
         let side = try ChildSide.require()
         try await ForkError.wrappingAsync { try await side.channel.flush() }

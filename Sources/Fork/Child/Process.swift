@@ -59,7 +59,7 @@ public enum Process {
     ///   task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
         guard let side = ChildSide.current else {
-            return try ServedTask(body).run(on: EventLoop(name: "fork-child")) {}
+            return try ServedTask(body).run(on: MessageLoop(name: "fork-child")) {}
         }
         if side.channel.loop.isCurrent {
             throw ForkError(
@@ -68,15 +68,16 @@ public enum Process {
         try side.serve(ServedTask(body))
     }
 
-    /// Waits until the channel has closed, while handlers are called on a thread of their own.
-    public static func serve() async {
+    /// Waits until the channel has closed, while handlers are called on a thread of their own: what ``serve()`` is to a
+    /// program that is not asynchronous. Returns at once in a program that nobody forked, and if the task is cancelled.
+    public static func waitUntilDisconnected() async {
         guard let side = ChildSide.current else { return }
         _ = await EventBuffer<Never>(side, .disconnect, until: .disconnect) { _ in nil }.next()
     }
 
     /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default: `balanced`.
     /// The parent's loop has a setting of its own, and a round trip is as quick as both.
-    public static var latency: EventLoop.Latency {
+    public static var latency: MessageLoop.Latency {
         get { ChildSide.current?.channel.loop.latency ?? .balanced }
         set { ChildSide.current?.channel.loop.latency = newValue }
     }
@@ -89,7 +90,7 @@ public enum Process {
     }
 
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent has
-    /// on its way. Again is harmless.
+    /// on its way. Calling it again has no effect.
     public static func disconnect() {
         ChildSide.current?.channel.close()
     }

@@ -13,7 +13,7 @@ final class ServedTask: Sendable {
     /// Returns when the body has ended. Not on the loop.
     ///
     /// - Parameter atEnd: called on the loop when the body has ended.
-    func run(on loop: EventLoop, atEnd: @escaping @Sendable () -> Void) throws {
+    func run(on loop: MessageLoop, atEnd: @escaping @Sendable () -> Void) throws {
         let begin = { _ = Task(executorPreference: loop.taskExecutor) { await self.perform(on: loop, atEnd) } }
         // Once this thread drives: before that another one would begin with the body, or be started for it.
         if !loop.drive(beginningWith: begin, until: { outcome.withLock { $0 != nil } }) {
@@ -24,7 +24,7 @@ final class ServedTask: Sendable {
         try outcome.withLock { $0 }?.get()
     }
 
-    private func perform(on loop: EventLoop, _ atEnd: @escaping @Sendable () -> Void) async {
+    private func perform(on loop: MessageLoop, _ atEnd: @escaping @Sendable () -> Void) async {
         let result: Result<Void, any Error>
         do {
             result = .success(try await body())

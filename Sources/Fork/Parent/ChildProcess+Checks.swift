@@ -34,15 +34,16 @@ extension ChildProcess.Options {
         if let timeout, timeout < .zero {
             throw ForkError(.invalidArgument, "The option timeout is negative")
         }
-        if startsSession, processGroup != .inherit {
+        if createsSession, processGroup != .inherit {
             throw ForkError(
                 .invalidArgument,
-                "The options startsSession and processGroup exclude each other: a session begins with a group of its own"
+                "The options createsSession and processGroup exclude each other: a session begins with a group of its own"
             )
         }
-        if endsGroup, !startsSession, processGroup != .new {
+        if killsGroupOnExit, !createsSession, processGroup != .new {
             throw ForkError(
-                .invalidArgument, "The option endsGroup needs a group of the child's own: processGroup or startsSession"
+                .invalidArgument,
+                "The option killsGroupOnExit needs a group of the child's own: processGroup or createsSession"
             )
         }
         if case .join(let group) = processGroup, group < 1 {
@@ -54,17 +55,18 @@ extension ChildProcess.Options {
     }
 
     private func checkDescriptors() throws {
-        for descriptor in keptDescriptors {
+        for descriptor in inheritedDescriptors {
             if descriptor <= 2 || descriptor == channelNumber {
                 throw ForkError(
                     .invalidArgument,
                     """
-                    The option keptDescriptors names \(descriptor), which is a standard stream or the channel \
+                    The option inheritedDescriptors names \(descriptor), which is a standard stream or the channel \
                     in the child
                     """)
             }
             if !System.isOpen(descriptor) {
-                throw ForkError(.invalidArgument, "The option keptDescriptors names \(descriptor), which is not open")
+                throw ForkError(
+                    .invalidArgument, "The option inheritedDescriptors names \(descriptor), which is not open")
             }
         }
     }

@@ -1,5 +1,3 @@
-public import Reactor
-
 extension ChildProcess {
     /// What happens to a child. Each but `message` and `error` happens at most once, in the order of the cases.
     public enum Event: Sendable {

@@ -30,14 +30,14 @@ extension ChildProcess {
     }
 
     private static func launch(_ program: borrowing Program, _ options: Options) throws -> ChildProcess {
-        let loop = try options.eventLoop ?? EventLoop.sharedOrNew()
+        let loop = try options.messageLoop ?? MessageLoop.sharedOrNew()
         try loop.ensureDriven()
         var streams = try ChildStreams(options, path: program.path, loop: loop)
         let child = try System.socketPair().split { ours, theirs in
             let channel = try Channel(socket: ours, loop: loop, limits: options.limits, dialect: options.wireDialect)
             let process = try ChildSpawner.spawn(program.request(channel: theirs, placements: streams.placements))
             streams.closeChildEnds()
-            return ChildProcess(process, channel: channel, streams: streams, endsGroup: options.endsGroup)
+            return ChildProcess(process, channel: channel, streams: streams, killsGroupOnExit: options.killsGroupOnExit)
         }
         do {
             try child.start()
@@ -45,7 +45,7 @@ extension ChildProcess {
             child.discard()
             throw error
         }
-        if options.eventLoop == nil { EventLoop.share(loop) }
+        if options.messageLoop == nil { MessageLoop.share(loop) }
         if let timeout = options.timeout { child.end(after: timeout, by: options.killSignal) }
         return child
     }

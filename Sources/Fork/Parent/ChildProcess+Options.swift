@@ -30,18 +30,18 @@ extension ChildProcess {
         /// a standard stream is the channel. Default: 3.
         public var channelDescriptor: Int32 = 3
         /// Further descriptors of this program, above 2, that the child has under the same numbers. Default: none.
-        public var keptDescriptors: [Int32] = []
+        public var inheritedDescriptors: [Int32] = []
 
         // MARK: What it is started as
 
         /// Makes the child the leader of a session of its own, without a terminal, and so of a group. Default: false.
-        public var startsSession = false
+        public var createsSession = false
         /// The process group of the child. Default: this program's.
         public var processGroup: ProcessGroup = .inherit
         /// Ends whatever is left of the child's group, by SIGKILL, as soon as the child has ended: programs that it started,
-        /// and that have not left its group. Needs a group of its own, by ``processGroup`` or ``startsSession``. Default:
+        /// and that have not left its group. Needs a group of its own, by ``processGroup`` or ``createsSession``. Default:
         /// false.
-        public var endsGroup = false
+        public var killsGroupOnExit = false
         /// The user that the child runs as. It gets the user's first group too, where ``group`` names no other, and, where
         /// this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
         public var user: Account?
@@ -54,7 +54,7 @@ extension ChildProcess {
         /// The child's niceness, -20 (most favoured) to 19. Default: this program's.
         public var nice: Int32?
         /// Makes sure that neither the child nor its children gain rights from a set-user-ID program. Default: false.
-        public var hasNoNewPrivileges = false
+        public var noNewPrivileges = false
         /// The signal that the kernel sends to the child when this program ends, however it ends. It is not passed on to
         /// the child's children, and a child that runs a set-user-ID program loses it. Default: none; the child hears of
         /// this program's end by a disconnect.
@@ -83,7 +83,7 @@ extension ChildProcess {
         /// an error. Default: true.
         public var acceptsHandles = true
         /// The loop on which the child's handlers run. Default: one that all children share.
-        public var eventLoop: EventLoop?
+        public var messageLoop: MessageLoop?
 
         /// Options with every default.
         public init() {}

@@ -1,44 +1,77 @@
 internal import Messaging
 
 extension ChildProcess {
-    /// Sends a value as JSON. Never waits: what the socket doesn't take now is queued.
+    // MARK: Without waiting
+
+    /// Queues a value as JSON, to be written as soon as the socket takes it. Never waits, and can be called everywhere: in
+    /// handlers, in asynchronous code, on any thread.
     ///
-    /// - Returns: true while less than the high-water mark is queued (1 MiB by default); false says that the message is
+    /// Open descriptors can travel with the message. The child gets descriptors of its own, with this message and no other.
+    /// Those that were given are closed here as soon as the message has been written, and also if it could not be: send
+    /// duplicates to keep them (``Handles/init(duplicating:)``).
+    ///
+    /// - Parameters:
+    ///   - value: the message.
+    ///   - handles: what travels with it. Default: none.
+    /// - Returns: true while less than the high-water mark is queued (1 MiB by default). False says that the message is
     ///   queued like any other, and that it is time to slow down: wait with ``flush()``, or use the `send` that waits.
     /// - Throws: ``ForkError``, and then nothing has been queued: `notEncodable`, `messageTooLong`, `queueFull`, or
-    ///   `disconnected` where the child has gone or either side has disconnected.
+    ///   `disconnected` if the child has gone or either side has disconnected. With handles also `invalidArgument`, for more
+    ///   than 253 of them or one that is not open, and `notSupported` if the child takes none. A descriptor that the kernel
+    ///   does not pass is found only when it is written: an error event with the code `handlesLost`.
     @discardableResult
-    public func send(_ value: some Encodable) throws -> Bool {
-        try ForkError.wrapping { try channel.send(value) }
+    public func enqueue(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
+        try channel.forward(value, handles)
     }
 
-    /// Sends a value as JSON and waits until it has left this process.
-    ///
-    /// In functions that are `async` Swift prefers this form to the one that does not wait; at the top level of a
-    /// `main.swift` it does not. Somebody should be reading the answers meanwhile: two sides that only send wait for each other once both sockets
-    /// are full.
-    ///
-    /// - Throws: as the `send` that does not wait; also `disconnected` where the message was queued but the child ended
-    ///   before it was written, and `CancellationError`, which leaves the message in the queue.
-    public func send(_ value: some Encodable) async throws {
-        try await ForkError.wrappingAsync {
-            try channel.send(value)
-            try await channel.flush()
-        }
-    }
-
-    /// Sends bytes as they are: no JSON, and no copy of a long array. Otherwise like `send` of a value.
+    /// Queues bytes as they are: no JSON, and no copy of a long array. Otherwise like ``enqueue(_:handles:)``.
     @discardableResult
-    public func send(bytes: [UInt8]) throws -> Bool {
-        try ForkError.wrapping { try channel.send(bytes: bytes) }
+    public func enqueue(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
+        try channel.forward(bytes: bytes, handles)
     }
 
-    /// Sends bytes as they are, and waits until they have left this process.
-    public func send(bytes: [UInt8]) async throws {
-        try await ForkError.wrappingAsync {
-            try channel.send(bytes: bytes)
-            try await channel.flush()
-        }
+    /// The same as ``enqueue(_:handles:)``, for handlers and other code that is not asynchronous.
+    @discardableResult
+    public func send(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
+        try channel.forward(value, handles)
+    }
+
+    /// The same as ``enqueue(bytes:handles:)``, for handlers and other code that is not asynchronous.
+    @discardableResult
+    public func send(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
+        try channel.forward(bytes: bytes, handles)
+    }
+
+    // MARK: Waiting
+
+    /// Sends a value as JSON, with open descriptors if there are any, and waits until it has left this process.
+    ///
+    /// In functions that are `async` Swift prefers this form to the one that does not wait. At the top level of a
+    /// `main.swift` it does not, and warns.
+    ///
+    /// Somebody should be reading the answers meanwhile: two sides that only send wait for each other once both sockets are
+    /// full.
+    ///
+    /// - Throws: as ``enqueue(_:handles:)``; also `disconnected` if the message was queued but the child ended before it was
+    ///   written, and `CancellationError`, which leaves the message in the queue.
+    public func send(_ value: some Encodable, handles: consuming Handles = Handles()) async throws {
+        _ = try channel.forward(value, handles)
+        try await flush()
+    }
+
+    /// Sends bytes as they are, with open descriptors if there are any, and waits until they have left this process.
+    public func send(bytes: [UInt8], handles: consuming Handles = Handles()) async throws {
+        _ = try channel.forward(bytes: bytes, handles)
+        try await flush()
+    }
+
+    /// Waits until all that was sent so far has left this process: the kernel has it, and the child can read it even if
+    /// this program ends now.
+    ///
+    /// - Throws: ``ForkError`` with the code `disconnected` if something that had been queued was thrown away because
+    ///   the child is gone; `CancellationError` if the task is cancelled.
+    public func flush() async throws {
+        try await ForkError.wrappingAsync { try await channel.flush() }
     }
 
     /// How many messages were accepted by `send` and have never left this process, because the child ended, or broke the
@@ -46,13 +79,4 @@ extension ChildProcess {
     ///
     /// What the child did not read although the kernel had it is not among them.
     public var unsentMessageCount: Int { channel.lostMessageCount }
-
-    /// Waits until all that was sent so far has left this process: the kernel has it, and the child can read it even if
-    /// this program ends now.
-    ///
-    /// - Throws: ``ForkError`` with the code `disconnected` where something that had been queued was thrown away because
-    ///   the child is gone; `CancellationError` where the task is cancelled.
-    public func flush() async throws {
-        try await ForkError.wrappingAsync { try await channel.flush() }
-    }
 }

@@ -26,12 +26,14 @@ extension ChildProcess {
         kill(.terminate)
         if await exit(within: time / 2) != nil { return .terminate }
         kill(.kill)
-        _ = await exit
+        _ = await exit(within: nil)
         return .kill
     }
 
-    /// Starts a child for the time of a function, and shuts it down when that ends: by a return, by an error, and when its
-    /// task is cancelled.
+    /// Starts a child for the time of a function, and shuts it down when that ends, by a return or by an error.
+    ///
+    /// If the task is cancelled, the shutdown begins at once, also while the body goes on: so a body that waits for
+    /// something of the child's is not left waiting for ever.
     ///
     /// - Parameters:
     ///   - path: the program; see ``fork(path:arguments:options:)``.
@@ -48,7 +50,11 @@ extension ChildProcess {
     ) async throws -> Result {
         let child = try fork(path: path, arguments: arguments, options: options)
         do {
-            let result = try await body(child)
+            let result = try await withTaskCancellationHandler {
+                try await body(child)
+            } onCancel: {
+                Task { await child.shutdown(within: time) }
+            }
             await child.shutdown(within: time)
             return result
         } catch {

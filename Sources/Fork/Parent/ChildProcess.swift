@@ -17,7 +17,7 @@ public final class ChildProcess: Sendable {
 
     let channel: Channel
     let hub: EventHub
-    private let endsGroup: Bool
+    private let killsGroupOnExit: Bool
     /// This program's ends of the child's pipes, by their numbers in the child.
     let inputs: [Int32: PipeWriter]
     let outputs: [Int32: PipeReader]
@@ -27,21 +27,35 @@ public final class ChildProcess: Sendable {
         /// A pidfd, until the process has been reaped.
         var handle: Descriptor?
         var isReaped = false
-        var watch: EventLoop.Watch?
+        var watch: MessageLoop.Watch?
         /// Ends a child whose time is over.
-        var timer: EventLoop.TimerID?
+        var timer: MessageLoop.TimerID?
         var ended: EndedProcess?
         /// Who waits for the end. A waiter whose time is over is taken out by its timer.
-        var waiters: [UInt64: CheckedContinuation<ExitStatus?, Never>] = [:]
-        var lastWaiter: UInt64 = 0
+        var waiters: [UInt64: ExitWaiter] = [:]
+        private var lastWaiter: UInt64 = 0
+
+        init(handle: consuming Descriptor) {
+            self.handle = consume handle
+        }
+
+        mutating func newWaiter() -> UInt64 {
+            lastWaiter += 1
+            return lastWaiter
+        }
+    }
+
+    private struct ExitWaiter {
+        let continuation: CheckedContinuation<ExitStatus?, Never>
+        let timer: MessageLoop.TimerID?
     }
 
     init(
-        _ spawned: consuming SpawnedProcess, channel: Channel, streams: ChildStreams, endsGroup: Bool
+        _ spawned: consuming SpawnedProcess, channel: Channel, streams: ChildStreams, killsGroupOnExit: Bool
     ) {
         pid = spawned.pid
         self.channel = channel
-        self.endsGroup = endsGroup
+        self.killsGroupOnExit = killsGroupOnExit
         inputs = streams.inputs
         outputs = streams.outputs
         hub = EventHub(
@@ -87,7 +101,7 @@ public final class ChildProcess: Sendable {
             guard let handle = process.handle?.rawValue else { return nil }
             do throws(Errno) {
                 // Before it is reaped: so long the number of the group is the child's and nobody else's.
-                if endsGroup, try System.isZombie(handle) { try? System.signalGroup(pid, Signal.kill.rawValue) }
+                if killsGroupOnExit, try System.isZombie(handle) { try? System.signalGroup(pid, Signal.kill.rawValue) }
                 let ended = try System.reap(handle)
                 process.isReaped = ended != nil
                 return ended
@@ -112,10 +126,14 @@ public final class ChildProcess: Sendable {
         if let watch { channel.loop.unwatch(watch) }
         if let timer { channel.loop.cancel(timer) }
         process.withLock { $0.handle = nil }
-        for waiter in waiters.values { waiter.resume(returning: ended.status) }
+        let status = ExitStatus(ended.status)
+        for waiter in waiters.values {
+            if let timer = waiter.timer { channel.loop.cancel(timer) }
+            waiter.continuation.resume(returning: status)
+        }
         for input in inputs.values { input.childEnded() }
         channel.peerProcessEnded()
-        hub.exited(ended.status)
+        hub.exited(status)
     }
 
     // MARK: State
@@ -124,44 +142,61 @@ public final class ChildProcess: Sendable {
     /// would cost more than the message:
     ///
     /// ```swift
-    /// try await withTaskExecutorPreference(child.eventLoop.taskExecutor) {
+    /// try await withTaskExecutorPreference(child.messageLoop.taskExecutor) {
     ///     for try await reply in child.messages(of: Reply.self) { … }
     /// }
     /// ```
     ///
     /// Like a handler, such a task must not block the thread.
-    public var eventLoop: EventLoop { channel.loop }
+    public var messageLoop: MessageLoop { channel.loop }
 
     /// Whether messages can be sent: this side has not disconnected, the child has not ended, and where the child has
     /// disconnected, not all of its messages have been read.
     public var isConnected: Bool { channel.closing == nil }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.
-    public var exitStatus: ExitStatus? { process.withLock { $0.ended?.status } }
+    public var exitStatus: ExitStatus? { process.withLock { $0.ended?.status }.map { ExitStatus($0) } }
 
     /// What the child has used, once it has ended; nil while it runs, and where its status is unknown.
     public var resourceUsage: ResourceUsage? { process.withLock { $0.ended?.usage } }
 
     /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to be
     /// handled.
-    public var exit: ExitStatus {
-        get async { await exit(within: nil) ?? .unknown }
+    ///
+    /// - Throws: `CancellationError` if the task is cancelled before the child has ended.
+    public func waitForExit() async throws -> ExitStatus {
+        let id = process.withLock { $0.newWaiter() }
+        let status = await withTaskCancellationHandler {
+            await wait(id, isCancellable: true)
+        } onCancel: {
+            giveUp(id)
+        }
+        guard let status else { throw CancellationError() }
+        return status
     }
 
-    /// Waits for the end, for at most the time; nil where that is over first, and only then.
+    /// Waits for the end, for at most the time, whether or not the task is cancelled; nil if the time is over first.
     func exit(within time: Duration?) async -> ExitStatus? {
+        await wait(process.withLock { $0.newWaiter() }, for: time)
+    }
+
+    /// Nil if the wait was given up.
+    private func wait(_ id: UInt64, for time: Duration? = nil, isCancellable: Bool = false) async -> ExitStatus? {
         await withCheckedContinuation { continuation in
-            let (status, id) = process.withLock { process -> (ExitStatus?, UInt64) in
-                process.lastWaiter += 1
-                if process.ended == nil { process.waiters[process.lastWaiter] = continuation }
-                return (process.ended?.status, process.lastWaiter)
+            let isOver = process.withLock { process in
+                // A cancellation from now on finds the waiter; an earlier one is seen here.
+                if process.ended != nil || isCancellable && Task.isCancelled { return true }
+                // Under the lock: the timer may fire at once, and has to find the waiter.
+                let timer = time.map { channel.loop.schedule(after: $0) { [weak self] in self?.giveUp(id) } }
+                process.waiters[id] = ExitWaiter(continuation: continuation, timer: timer)
+                return false
             }
-            if let status { return continuation.resume(returning: status) }
-            guard let time else { return }
-            _ = channel.loop.schedule(after: time) { [weak self] in
-                self?.process.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
-            }
+            if isOver { continuation.resume(returning: exitStatus) }
         }
+    }
+
+    private func giveUp(_ id: UInt64) {
+        process.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume(returning: nil)
     }
 
     // MARK: Ending it
@@ -184,10 +219,10 @@ public final class ChildProcess: Sendable {
     }
 
     /// Sends a signal to every process of the child's group, the child among them: for children that start programs of their
-    /// own. The child has to have a group (``Options/processGroup`` set to `new`, or ``Options/startsSession``); its children
+    /// own. The child has to have a group (``Options/processGroup`` set to `new`, or ``Options/createsSession``); its children
     /// are in it unless they have left it.
     ///
-    /// Once the child has ended this reaches nobody, because the group's number may be another's: ``Options/endsGroup`` ends
+    /// Once the child has ended this reaches nobody, because the group's number may be another's: ``Options/killsGroupOnExit`` ends
     /// what it leaves behind.
     ///
     /// - Returns: whether there was a group to get it.
@@ -209,7 +244,7 @@ public final class ChildProcess: Sendable {
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the child has
     /// on its way. The disconnect event comes when the child has closed its side too, as `Process.serve()` does by itself.
     ///
-    /// The child is not ended. Again is harmless.
+    /// The child is not ended. Calling it again has no effect.
     public func disconnect() {
         channel.close()
     }

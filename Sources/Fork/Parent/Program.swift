@@ -48,7 +48,7 @@ struct Program: ~Copyable {
         request.workingDirectory = try workingDirectory?.duplicate()
         request.placements = placements
         request.channelNumber = options.channelNumber
-        request.keptDescriptors = options.keptDescriptors
+        request.inheritedDescriptors = options.inheritedDescriptors
         request.attributes = attributes()
         return request
     }
@@ -75,7 +75,7 @@ struct Program: ~Copyable {
 
     private func attributes() -> SpawnAttributes {
         var attributes = SpawnAttributes()
-        attributes.startsSession = options.startsSession
+        attributes.createsSession = options.createsSession
         switch options.processGroup {
         case .inherit: break
         case .new: attributes.processGroup = 0
@@ -86,7 +86,7 @@ struct Program: ~Copyable {
         attributes.groups = identity.groups
         attributes.group = identity.group
         attributes.user = identity.user
-        attributes.hasNoNewPrivileges = options.hasNoNewPrivileges
+        attributes.noNewPrivileges = options.noNewPrivileges
         attributes.parentDeathSignal = options.parentDeathSignal?.rawValue
         return attributes
     }
@@ -99,7 +99,7 @@ struct Program: ~Copyable {
             switch error.step {
             case .start: explain(error.errno)
             case .execute: explain(error.errno)
-            case .session: "option startsSession: \(error.errno)"
+            case .session: "option createsSession: \(error.errno)"
             case .processGroup: "option processGroup: \(error.errno)"
             case .descriptors: explain(error.errno, at: error.target ?? options.channelNumber)
             case .workingDirectory: "option workingDirectory: \(error.errno)"
@@ -108,7 +108,7 @@ struct Program: ~Copyable {
             case .groups: "option supplementaryGroups: \(error.errno)"
             case .group: "option \(identity.hasGroupOfUser ? "user" : "group"): \(error.errno)"
             case .user: "option user: \(error.errno)"
-            case .noNewPrivileges: "option hasNoNewPrivileges: \(error.errno)"
+            case .noNewPrivileges: "option noNewPrivileges: \(error.errno)"
             case .parentDeathSignal: "option parentDeathSignal: \(error.errno)"
             }
         return ForkError(.launchFailed, "Could not start '\(path.asPart)': \(reason)", errno: error.errno)

@@ -6,7 +6,7 @@ internal import Reactor
 /// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls.
 final class EventHub: @unchecked Sendable {
     // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
-    private let loop: EventLoop
+    private let loop: MessageLoop
     private let channel: Channel
     private let outputs: [PipeReader]
     private weak var source: (any EventSource)?
@@ -41,7 +41,7 @@ final class EventHub: @unchecked Sendable {
         var isFinished: Bool { passedTerminals == 3 && !isSaturated }
     }
 
-    init(loop: EventLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = []) {
+    init(loop: MessageLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = []) {
         self.loop = loop
         self.channel = channel
         self.outputs = outputs
@@ -164,7 +164,7 @@ final class EventHub: @unchecked Sendable {
         tellTerminals()
     }
 
-    func exited(_ status: ExitStatus) {
+    func exited(_ status: ChildProcess.ExitStatus) {
         lifecycle.exitStatus = status
         if outputs.contains(where: { $0.use == .unclaimed }) { waitForOutputConsumer() }
         tellTerminals()

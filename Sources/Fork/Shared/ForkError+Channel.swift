@@ -100,14 +100,6 @@ extension ForkError {
     }
 
     /// Any error of the modules below, as the one that users see; cancellation stays what it is.
-    static func wrapping<Result>(_ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch let error as ChannelError {
-            throw ForkError(error)
-        }
-    }
-
     static func wrappingAsync<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()

@@ -10,7 +10,7 @@ struct Lifecycle {
     var isExhausted = false
     /// All has been delivered, too.
     var isDelivered = false
-    var exitStatus: ExitStatus?
+    var exitStatus: ChildProcess.ExitStatus?
     /// Piped outputs have bytes that nobody has asked for, and somebody may be about to.
     var awaitsOutputConsumer = false
 

@@ -8,12 +8,12 @@ struct ChildStreams {
     private(set) var outputs: [Int32: PipeReader] = [:]
 
     private let path: String
-    private let loop: EventLoop
+    private let loop: MessageLoop
     /// Opened once, for all who want it.
     private var null: SharedDescriptor?
 
     /// - Parameter path: of the program, for what is said when one of them can't be made.
-    init(_ options: ChildProcess.Options, path: String, loop: EventLoop) throws {
+    init(_ options: ChildProcess.Options, path: String, loop: MessageLoop) throws {
         self.path = path
         self.loop = loop
         var later: [(StreamOption, Int32)] = []

@@ -12,7 +12,7 @@ final class PipeHandle: Sendable {
     private struct Guarded: ~Copyable {
         var turns = PipeTurns<Continuation>()
         var descriptor: Descriptor?
-        var watch: EventLoop.Watch?
+        var watch: MessageLoop.Watch?
         /// Hears of the end of the pipe.
         var listener: (@Sendable () -> Void)?
     }
@@ -20,12 +20,12 @@ final class PipeHandle: Sendable {
     /// Valid for whoever has the turn.
     let number: CInt
     private let guarded: Locked<Guarded>
-    private let loop: EventLoop
+    private let loop: MessageLoop
     private let interest: Interest
     private let lastID = Atomic<UInt64>(0)
 
     /// - Parameter interest: what is reported to whoever waits.
-    init(_ descriptor: consuming Descriptor, loop: EventLoop, interest: Interest) throws(Errno) {
+    init(_ descriptor: consuming Descriptor, loop: MessageLoop, interest: Interest) throws(Errno) {
         try System.setNonBlocking(descriptor.rawValue)
         number = descriptor.rawValue
         self.loop = loop

@@ -24,7 +24,7 @@ final class PipeReader: Sendable {
     private let consumers = Locked(Consumers())
     private let listener = Locked<(@Sendable () -> Void)?>(nil)
 
-    init(_ descriptor: consuming Descriptor, loop: EventLoop) throws(Errno) {
+    init(_ descriptor: consuming Descriptor, loop: MessageLoop) throws(Errno) {
         pipe = try PipeHandle(descriptor, loop: loop, interest: .readingOnce)
     }
 

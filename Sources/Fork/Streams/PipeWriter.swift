@@ -11,7 +11,7 @@ final class PipeWriter: Sendable {
 
     private let pipe: PipeHandle
 
-    init(_ descriptor: consuming Descriptor, loop: EventLoop) throws(Errno) {
+    init(_ descriptor: consuming Descriptor, loop: MessageLoop) throws(Errno) {
         pipe = try PipeHandle(descriptor, loop: loop, interest: .writingOnce)
     }
 

@@ -40,7 +40,7 @@ extension ChildProcess.Options {
     /// The option that says what the child has at a number.
     func name(of number: Int32) -> String {
         if let option = streams.first(where: { $0.number == number }) { return option.name }
-        return number == channelNumber ? "channelDescriptor" : "keptDescriptors"
+        return number == channelNumber ? "channelDescriptor" : "inheritedDescriptors"
     }
 
     /// Refuses what can't be meant.
@@ -65,8 +65,8 @@ extension ChildProcess.Options {
                 "the number is among the inputs and the outputs"
             } else if option.number == channelNumber {
                 "the number is the channel's; see channelDescriptor"
-            } else if keptDescriptors.contains(option.number) {
-                "the number is among the keptDescriptors, too"
+            } else if inheritedDescriptors.contains(option.number) {
+                "the number is among the inheritedDescriptors, too"
             } else {
                 nil
             }

@@ -131,7 +131,7 @@ func useStreams(_ number: Int) async throws {
         child.standardInput?.finish()
         _ = try await child.standardOutput?.collect(upTo: 10)
     case 1:
-        _ = await child.exit
+        _ = try await child.waitForExit()
         do { try await child.standardInput?.write("text") } catch {}
     case 2:
         // Begun, and given up.
@@ -152,7 +152,7 @@ func useOne(_ number: Int) async throws {
     let child = try ChildProcess.fork(path: echoPath(), arguments: ["burst", "5", "return"])
     switch number % 4 {
     case 0: for await _ in child.events {}
-    case 1: _ = await child.exit
+    case 1: _ = try await child.waitForExit()
     case 2: for await _ in child.messages {}
     default: break
     }
@@ -248,7 +248,7 @@ func withSignalHandling(_ how: String) async throws {
     for _ in 0..<20 {
         let child = try ChildProcess.fork(path: echoPath(), arguments: ["burst", "10", "exit"])
         var messages = 0
-        var status: ExitStatus?
+        var status: ChildProcess.ExitStatus?
         for await event in child.events {
             if case .message = event { messages += 1 }
             if case .exit(let exit) = event { status = exit }
@@ -282,7 +282,7 @@ func withClosedStreams() async throws {
     try await child.send([1])
     let answer = await messages.next()
     child.disconnect()
-    let status = await child.exit
+    let status = try await child.waitForExit()
     dup2(output, 1)
     say("\(answer.map { "\($0)" } ?? "nothing") \(status)")
 }
@@ -290,7 +290,7 @@ func withClosedStreams() async throws {
 /// What a program without a parent gets.
 func useProcess() async {
     do { try await Process.send("hello") } catch { say("\(error)") }
-    await Process.serve()
+    await Process.waitUntilDisconnected()
     for await _ in Process.messages { say("message") }
     Process.disconnect()
     say("forked \(Process.isForked) connected \(Process.isConnected)")

@@ -37,7 +37,7 @@ do {
     }
     for worker in workers {
         worker.child.disconnect()
-        say("the \(worker.name) has \(await worker.child.exit)")
+        say("the \(worker.name) has \(try await worker.child.waitForExit())")
     }
 } catch {
     say("failed: \(error)")

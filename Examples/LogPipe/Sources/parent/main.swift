@@ -15,7 +15,7 @@ do {
     // Two streams have no order between them; this way the log is the same each time.
     await errors?.value
     await child.standardOutput?.forwardLines(to: logger).value
-    let status = await child.exit
+    let status = try await child.waitForExit()
     logger.info("the child has \(status)")
 
     let second = try ChildProcess.fork(path: Process.executableDirectory + "/child", options: .silent)

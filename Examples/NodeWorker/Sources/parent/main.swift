@@ -25,7 +25,7 @@ func run(_ path: String) async throws {
         print("[Swift] \(error.code): \(error.message)")
     }
     worker.disconnect()
-    print("[Swift] the worker has", await worker.exit)
+    print("[Swift] the worker has", try await worker.waitForExit())
 }
 
 guard CommandLine.arguments.count == 2 else {

@@ -48,7 +48,7 @@ struct Partner {
     func end() async {
         say("disconnect the \(name) child")
         child.disconnect()
-        say("the \(name) child has \(await child.exit)")
+        say("the \(name) child has \(try await child.waitForExit())")
     }
 }
 

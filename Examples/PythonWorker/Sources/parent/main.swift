@@ -25,7 +25,7 @@ func run(_ path: String) async throws {
             print("[Swift] the hash of Hello is", answer.json["sha256"]?.stringValue ?? "unknown")
         }
         worker.disconnect()
-        print("[Swift] the worker has", await worker.exit)
+        print("[Swift] the worker has", try await worker.waitForExit())
     }
 }
 

@@ -1,4 +1,4 @@
-extension EventLoop: SerialExecutor {
+extension MessageLoop: SerialExecutor {
     public func enqueue(_ job: consuming ExecutorJob) {
         enqueue(.actor(UnownedJob(job), self))
     }
@@ -12,7 +12,7 @@ extension EventLoop: SerialExecutor {
     }
 
     public func checkIsolated() {
-        precondition(isCurrent, "This code has to run on its event loop")
+        precondition(isCurrent, "This code has to run on its message loop")
     }
 
     private func enqueue(_ job: consuming LoopCore.Job) {
@@ -25,7 +25,7 @@ extension EventLoop: SerialExecutor {
     }
 }
 
-extension EventLoop {
+extension MessageLoop {
     /// What a task prefers so that it runs on the loop's thread, beside the handlers and without a hop between threads:
     /// `withTaskExecutorPreference(loop.taskExecutor)`, or `Task(executorPreference: loop.taskExecutor)`.
     ///

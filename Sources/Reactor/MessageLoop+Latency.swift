@@ -1,4 +1,4 @@
-extension EventLoop {
+extension MessageLoop {
     /// What a loop does when there is nothing to do: how soon the next message is noticed, against what the wait for it costs.
     ///
     /// To be put to sleep and woken up on another core takes longer than to answer a message: some 25 to 60 microseconds of

@@ -4,10 +4,10 @@ import Testing
 
 @testable import Reactor
 
-@Suite("Event loop")
+@Suite("Message loop")
 struct EventLoopTests {
-    private static func drivenLoop() throws -> EventLoop {
-        let loop = try EventLoop(named: "test-loop")
+    private static func drivenLoop() throws -> MessageLoop {
+        let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         return loop
     }
@@ -30,7 +30,7 @@ struct EventLoopTests {
 
     @Test("what is handed over by something that runs comes after what was handed over before")
     func nested() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let journal = Journal<String>()
         loop.execute {
             journal.append("first")
@@ -59,13 +59,13 @@ struct EventLoopTests {
     @Test("what was handed over runs even where the loop is let go at once")
     func lastWords() async throws {
         let journal = Journal<Int>()
-        for number in 0..<200 { try EventLoop(name: "short-lived").execute { journal.append(number) } }
+        for number in 0..<200 { try MessageLoop(name: "short-lived").execute { journal.append(number) } }
         try await journal.wait(forCount: 200)
     }
 
     @Test("a loop that was made by its public initializer starts with its first use")
     func publicLoop() async throws {
-        let loop = try EventLoop(name: "a-name-of-the-user")
+        let loop = try MessageLoop(name: "a-name-of-the-user")
         let journal = Journal<Bool>()
         loop.execute { journal.append(loop.isCurrent) }
         #expect(try await journal.wait(forCount: 1) == [true])
@@ -120,7 +120,7 @@ struct EventLoopTests {
         #expect(try await journal.wait(forCount: 1) == ["ended"])
     }
 
-    private func schedule(holding last: Last, on loop: EventLoop) -> EventLoop.TimerID {
+    private func schedule(holding last: Last, on loop: MessageLoop) -> MessageLoop.TimerID {
         loop.schedule(after: .seconds(3600)) { withExtendedLifetime(last) {} }
     }
 
@@ -172,7 +172,7 @@ struct EventLoopTests {
     func staleEvent() async throws {
         let loop = try Self.drivenLoop()
         let journal = Journal<String>()
-        let watches = Locked<[String: EventLoop.Watch]>([:])
+        let watches = Locked<[String: MessageLoop.Watch]>([:])
         let gate = Gate()
         let spare = try System.socketPair().split { ours, theirs in (ours.take(), theirs.take()) }
         let first = try System.socketPair().split { ours, theirs in (ours.take(), theirs.take()) }
@@ -221,7 +221,7 @@ struct EventLoopTests {
         }
     }
 
-    private func watch(_ descriptor: CInt, holding last: Last, on loop: EventLoop) throws -> EventLoop.Watch {
+    private func watch(_ descriptor: CInt, holding last: Last, on loop: MessageLoop) throws -> MessageLoop.Watch {
         try loop.watch(descriptor) { _ in withExtendedLifetime(last) {} }
     }
 
@@ -246,7 +246,7 @@ struct EventLoopTests {
 
     @Test("a participant hears of the end of the turn, after all that ran in it")
     func turnEnd() async throws {
-        let loop = try EventLoop(named: "test-loop")
+        let loop = try MessageLoop(named: "test-loop")
         let journal = Journal<String>()
         loop.execute {
             loop.atEndOfTurn(Participant(journal))

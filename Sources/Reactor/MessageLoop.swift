@@ -8,7 +8,7 @@ package import SystemPackage
 ///
 /// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers its ``taskExecutor``, runs on
 /// the loop's thread, beside the handlers and without a hop between threads.
-public final class EventLoop: Sendable {
+public final class MessageLoop: Sendable {
     let core: LoopCore
     let tasks: LoopTaskExecutor
     /// A loop made by the user of the package has nobody else who would start its thread.
@@ -125,15 +125,15 @@ public final class EventLoop: Sendable {
 
     // MARK: The shared loop
 
-    private static let sharedLoop = Locked<EventLoop?>(nil)
+    private static let sharedLoop = Locked<MessageLoop?>(nil)
 
     /// The loop that all share who chose none, or a new one, which becomes that once somebody passes it to `share`.
-    package static func sharedOrNew() throws(Errno) -> EventLoop {
+    package static func sharedOrNew() throws(Errno) -> MessageLoop {
         if let loop = sharedLoop.withLock({ $0 }) { return loop }
-        return try EventLoop(named: "fork-loop")
+        return try MessageLoop(named: "fork-loop")
     }
 
-    package static func share(_ loop: EventLoop) {
+    package static func share(_ loop: MessageLoop) {
         sharedLoop.withLock { if $0 == nil { $0 = loop } }
     }
 }

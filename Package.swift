@@ -44,7 +44,9 @@ let package = Package(
         .testTarget(name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Wire"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Fork", "Reactor", system, logging, "fixture-child", "fixture-raw", "fixture-parent"]
+            dependencies: [
+                "Fork", "Reactor", "TestSupport", system, logging, "fixture-child", "fixture-raw", "fixture-parent",
+            ]
         ),
     ]
 )

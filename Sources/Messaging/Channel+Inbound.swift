@@ -256,11 +256,7 @@ extension Channel {
     private func handOver(_ kept: Kept) {
         switch kept {
         case .failure(let error): inbound.delegate?.channelFailed(error)
-        case .message(let message):
-            if inbound.delegate?.channelReceived(message) == false {
-                inbound.giveBack(message)
-                inbound.hasConsumer = false
-            }
+        case .message(let message): inbound.delegate?.channelReceived(message)
         }
     }
 

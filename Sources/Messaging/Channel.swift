@@ -22,8 +22,7 @@ package struct InboundMessage: Sendable {
 
 /// Who owns a channel and hears of it, always on its loop.
 package protocol ChannelDelegate: AnyObject, Sendable {
-    /// False where nobody is there to take it, which only the delegate knows at once: it is kept for the next consumer.
-    func channelReceived(_ message: InboundMessage) -> Bool
+    func channelReceived(_ message: InboundMessage)
     func channelFailed(_ error: ChannelError)
     /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept here,
     /// as `hasUnread` says. The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.

@@ -41,8 +41,7 @@ final class Inbound: @unchecked Sendable {
     let acceptsHandles: Bool
     /// More than this are not kept for a consumer who is still to come: the process needs descriptors for other things.
     private static let keptHandles = 512
-    /// What nobody took, because the last consumer had just gone, or that stood before an answer that was waited for; the
-    /// first for the next one.
+    /// What stood before an answer that was waited for, and nobody took yet; the first for the next consumer.
     @exclusivity(unchecked) private(set) var kept = Deque<Kept>()
     private var keptCost = 0
     /// How the peer broke the framing behind those messages, to be told after them.
@@ -130,12 +129,6 @@ final class Inbound: @unchecked Sendable {
     func keep(_ kept: Kept) {
         self.kept.append(kept)
         keptCost += kept.cost
-    }
-
-    func giveBack(_ message: InboundMessage) {
-        let message = Kept.message(message)
-        kept.prepend(message)
-        keptCost += message.cost
     }
 
     func popKept() -> Kept? {

@@ -39,8 +39,12 @@ final class LoopCore: @unchecked Sendable {
 
         /// The wait is over: what is handed over from now on needs no interruption. Returns what has to be done at once. Both
         /// in one: what came between the two would wait for the next turn, and be replaced by what comes in that.
-        mutating func endWait() -> (@Sendable () -> Void)? {
+        ///
+        /// Takes the jobs, too: what was handed over before the wait ended runs before what ended it. So a handler that was
+        /// attached before a request was sent is there for the answer.
+        mutating func endWait(_ running: inout Deque<Job>) -> (@Sendable () -> Void)? {
             isWaiting = false
+            if !jobs.isEmpty { swap(&jobs, &running) }
             return urgent.take()
         }
     }
@@ -226,8 +230,9 @@ final class LoopCore: @unchecked Sendable {
         swap(&memory, &confined.spareMemory)
     }
 
-    /// Waits for events, and not at all where something has been handed over; then does what there is to do. The wait
-    /// comes first, so that whoever drives the loop looks at the outcome of all of it before the next wait.
+    /// Waits for events, and not at all if something has been handed over; then does what there is to do: what was handed
+    /// over before the wait ended, the events, what they handed over. The wait comes first, so that whoever drives the loop
+    /// looks at the outcome of all of it before the next wait.
     private func turn() {
         let timeout = shared.withLock { shared in
             shared.turns += 1
@@ -236,11 +241,10 @@ final class LoopCore: @unchecked Sendable {
             return timeout
         }
         wait(milliseconds: timeout)
+        // Once more: some come just when the wait has ended without an event, and others from the events' handlers.
         let (urgent, hasTimers) = shared.withLock { shared in
-            if !shared.jobs.isEmpty { swap(&shared.jobs, &confined.runningJobs) }
-            return (shared.endWait(), !shared.timers.isEmpty)
+            (shared.endWait(&confined.runningJobs), !shared.timers.isEmpty)
         }
-        // It may come just when the wait has ended without an event.
         urgent?()
         if hasTimers { fireTimers() }
         runJobs()
@@ -266,7 +270,10 @@ final class LoopCore: @unchecked Sendable {
     private func passOn(milliseconds: CInt, woken: (_ count: Int) -> Void = { _ in }) {
         queue.wait(milliseconds: milliseconds) { count in
             woken(count)
-            if count > 0, let body = shared.withLock({ $0.endWait() }) { body() }
+            guard count > 0 else { return }
+            let urgent = shared.withLock { $0.endWait(&confined.runningJobs) }
+            urgent?()
+            runJobs()
         } _: { token, readiness in
             let handler = shared.withLock { $0.watches.handler(of: token) }
             handler?(readiness)

@@ -10,7 +10,7 @@ struct AsyncTests {
         let child = try Fixture.fork("serve-task")
         var messages = child.messages.makeAsyncIterator()
         for number in 0..<100 {
-            _ = try child.sendNow(number)
+            try child.enqueue(number)
             let answer = try #require(await messages.next()).json
             #expect(answer == ["was": .integer(Int64(number)), "isMain": true])
         }
@@ -37,7 +37,7 @@ struct AsyncTests {
     @Test("what a task throws is thrown by serve, though the channel is open")
     func thrown() async throws {
         let child = try Fixture.fork("serve-and-throw")
-        _ = try child.sendNow("once")
+        try child.enqueue("once")
         #expect(try await child.waitForExit() == .exited(code: 7))
     }
 
@@ -45,12 +45,12 @@ struct AsyncTests {
     func served() async throws {
         let child = try Fixture.fork("serve-twice")
         var messages = child.messages.makeAsyncIterator()
-        _ = try child.sendNow("first")
+        try child.enqueue("first")
         #expect(await messages.next()?.json == ["inHandler": "invalidArgument"])
         // Until the task listens, its sequence gets nothing.
         var answer: JSON?
         while answer?["isMain"] == nil {
-            _ = try child.sendNow("again")
+            try child.enqueue("again")
             answer = await messages.next()?.json
         }
         #expect(answer == ["isMain": true])
@@ -61,7 +61,7 @@ struct AsyncTests {
     @Test("4: what a served task sends after its parent's disconnect, until it ends, arrives")
     func afterTheEnd() async throws {
         let child = try Fixture.fork("serve-sum")
-        for number in 1...3 { _ = try child.sendNow(number) }
+        for number in 1...3 { try child.enqueue(number) }
         child.disconnect()
         let sums = try await within {
             try await child.messages(of: Int.self).reduce(into: []) { $0.append($1) }
@@ -77,7 +77,7 @@ struct AsyncTests {
         let child = try Fixture.fork("serve-beside-task", options: options)
         var messages = child.messages.makeAsyncIterator()
         #expect(await messages.next()?.json == "begun")
-        _ = try child.sendNow("go")
+        try child.enqueue("go")
         #expect(await messages.next()?.json == "ended")
         child.disconnect()
         #expect(try await child.waitForExit() == .exited(code: 0))
@@ -93,7 +93,7 @@ struct AsyncTests {
     func servingThreadFromTheStart() async throws {
         for _ in 0..<10 {
             let child = try Fixture.fork("serve-here")
-            _ = try child.sendNow("go")
+            try child.enqueue("go")
             #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         }
     }
@@ -104,7 +104,7 @@ struct AsyncTests {
         var messages = child.messages.makeAsyncIterator()
         for number in 0..<3 {
             let isOnLoop = await Task(executorPreference: child.messageLoop.taskExecutor) {
-                _ = try? child.sendNow(number)
+                _ = try? child.enqueue(number)
                 return child.messageLoop.isCurrent
             }.value
             #expect(isOnLoop)

@@ -235,7 +235,7 @@ struct BadPeerTests {
         try await closed(child)
         let end: [Recorder.Entry] = [.disconnect, .exit(.exited(code: 0)), .close]
         #expect(recorder.all == [.spawn] + line.entries + end)
-        _ = try sibling.sendNow("still here")
+        try sibling.enqueue("still here")
         try await eventually("the sibling's answer") { answers.messages == ["still here"] }
         sibling.kill(.kill)
     }

@@ -20,7 +20,7 @@ struct BoundsTests {
             var refusal: ForkError?
             for _ in 0..<10_000 {
                 do {
-                    if try !child.sendNow(body) { slow += 1 }
+                    if try !child.enqueue(body) { slow += 1 }
                     accepted += 1
                 } catch let error as ForkError {
                     refusal = error
@@ -127,7 +127,7 @@ struct BoundsTests {
         try await child.send(longest)
         let answer = await answers.next()
         #expect(answer?.json == .string(longest))
-        let error = #expect(throws: ForkError.self) { try child.sendNow(longest + "z") }
+        let error = #expect(throws: ForkError.self) { try child.enqueue(longest + "z") }
         #expect(error?.code == .messageTooLong)
         #expect(throws: ForkError.self) { try child.send(bytes: [UInt8](repeating: 0, count: 3 << 20 + 1)) as Bool }
         child.disconnect()

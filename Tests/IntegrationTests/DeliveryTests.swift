@@ -68,7 +68,7 @@ struct DeliveryTests {
     func flushFailsForWhatWasThrownAway() async throws {
         let child = try Fixture.fork("mute")
         let big = String(repeating: "x", count: 4 << 20)
-        _ = try child.sendNow(big)
+        try child.enqueue(big)
         let flush = Task { try await child.flush() }
         let send = Task { try await child.send(big) }
         child.kill(.kill)
@@ -161,7 +161,7 @@ struct DeliveryTests {
     func disconnectOfTheParent() async throws {
         let child = try Fixture.fork("count", "100", "100000")
         let body = JSON.string(String(repeating: "y", count: 100_000))
-        for number in 0..<Int64(100) { _ = try child.sendNow(["number": .integer(number), "body": body] as JSON) }
+        for number in 0..<Int64(100) { try child.enqueue(["number": .integer(number), "body": body] as JSON) }
         child.disconnect()
         child.disconnect()
         #expect(!child.isConnected)
@@ -173,7 +173,7 @@ struct DeliveryTests {
     func disconnectLetsTheOtherSideFinish() async throws {
         let child = try Fixture.fork("echo")
         let recorder = Recorder(child)
-        for number in 0..<1000 { _ = try child.sendNow(number) }
+        for number in 0..<1000 { try child.enqueue(number) }
         child.disconnect()
         try await closed(child)
         #expect(recorder.messages == (0..<1000).map { JSON.integer($0) })
@@ -187,7 +187,7 @@ struct DeliveryTests {
         #expect(recorder.messages == ["connected"])
         #expect(child.exitStatus == .exited(code: 0))
         #expect(!child.isConnected)
-        let error = #expect(throws: ForkError.self) { try child.sendNow("too late") }
+        let error = #expect(throws: ForkError.self) { try child.enqueue("too late") }
         #expect(error?.code == .disconnected)
     }
 }

@@ -59,7 +59,7 @@ struct EventOrderTests {
             child.onExit { _ in calls.withLock { $0.append("\(name) exit") } }
         }
         // Only now does the child have anything to say, so that nobody comes late.
-        for number in 0..<3 { _ = try child.sendNow(number) }
+        for number in 0..<3 { try child.enqueue(number) }
         child.disconnect()
         try await closed(child)
         #expect(calls.withLock { $0 } == ["a0", "b0", "a1", "b1", "a2", "b2", "a exit", "b exit"])
@@ -76,7 +76,7 @@ struct EventOrderTests {
         }
         once.withLock { $0 = subscription }
         let recorder = Recorder(child)
-        for number in 0..<10 { _ = try child.sendNow(number) }
+        for number in 0..<10 { try child.enqueue(number) }
         child.disconnect()
         try await closed(child)
         #expect(first.withLock { $0 } == 1)
@@ -92,7 +92,7 @@ struct EventOrderTests {
         let causes = Locked<[any Error]>([])
         child.onError { error in causes.withLock { $0.append(error.cause!) } }
         let recorder = Recorder(child)
-        for number in 0..<3 { _ = try child.sendNow(number) }
+        for number in 0..<3 { try child.enqueue(number) }
         child.disconnect()
         try await closed(child)
         #expect(recorder.messages == [0, 1, 2])
@@ -104,8 +104,8 @@ struct EventOrderTests {
     func throwingHandlerInTheChild() async throws {
         let child = try Fixture.fork("throw")
         let recorder = Recorder(child)
-        _ = try child.sendNow("throw")
-        _ = try child.sendNow("next")
+        try child.enqueue("throw")
+        try child.enqueue("next")
         child.disconnect()
         try await closed(child)
         #expect(recorder.messages == [["error": "handlerFailed"], "next"])
@@ -126,8 +126,8 @@ struct EventOrderTests {
     @Test("5: an iterator throws for a message of another type and goes on with the next")
     func decodingSequence() async throws {
         let child = try Fixture.fork("echo")
-        _ = try child.sendNow("text")
-        _ = try child.sendNow(5)
+        try child.enqueue("text")
+        try child.enqueue(5)
         child.disconnect()
         var numbers = child.messages(of: Int.self).makeAsyncIterator()
         await #expect(throws: DecodingError.self) { _ = try await numbers.next() }
@@ -154,7 +154,7 @@ struct EventOrderTests {
     func asyncChild() async throws {
         let child = try Fixture.fork("echo-async")
         let recorder = Recorder(child)
-        for number in 0..<500 { _ = try child.sendNow(number) }
+        for number in 0..<500 { try child.enqueue(number) }
         child.disconnect()
         try await closed(child)
         #expect(recorder.messages == (0..<500).map { JSON.integer($0) })

@@ -40,11 +40,11 @@ struct HandleTests {
                 let message: JSON =
                     number % 10 == 3
                     ? ["number": .integer(number), "long": .string(long)] : ["number": .integer(number)]
-                _ = try child.sendNow(message, handles: handles)
+                try child.enqueue(message, handles: handles)
             }
             sockets.append(ours.take())
-            _ = try child.sendNow(["number": .integer(1000 + number)] as JSON)
-            if number % 10 == 7 { _ = try child.sendNow(["number": -1, "long": .string(long)] as JSON) }
+            try child.enqueue(["number": .integer(1000 + number)] as JSON)
+            if number % 10 == 7 { try child.enqueue(["number": -1, "long": .string(long)] as JSON) }
             wanted += [[.integer(number), 1], [.integer(1000 + number), 0]]
             if number % 10 == 7 { wanted.append([-1, 0]) }
         }
@@ -64,7 +64,7 @@ struct HandleTests {
         let child = try Fixture.fork("serve-handles")
         let pair = try Pair()
         let mine = try pair.theirs.fileDescriptor.duplicate()
-        _ = try child.sendNow(["number": 5] as JSON, handles: try Handles(duplicating: pair.theirs.fileDescriptor))
+        try child.enqueue(["number": 5] as JSON, handles: try Handles(duplicating: pair.theirs.fileDescriptor))
         child.disconnect()
         _ = try await within { try await child.waitForExit() }
         _ = try mine.writeAll("mine".utf8)
@@ -89,7 +89,7 @@ struct HandleTests {
         var handles = Handles()
         for number in numbers { handles.append(Handle(owning: FileDescriptor(rawValue: number))) }
         #expect(handles.count == 5)
-        _ = try child.sendNow("there and back", handles: handles)
+        try child.enqueue("there and back", handles: handles)
         let message = try #require(await messages.next())
         #expect(message.json == "there and back" && message.handleCount == 5)
         #expect(message.description.contains("5 handles"))
@@ -133,13 +133,13 @@ struct HandleTests {
         var messages = child.messages.makeAsyncIterator()
         var handles = Handles()
         for _ in 0..<30 { handles.append(try Handle(duplicating: .standardInput)) }
-        _ = try child.sendNow(["number": 1] as JSON, handles: handles)
-        _ = try child.sendNow(["number": 2] as JSON)
+        try child.enqueue(["number": 1] as JSON, handles: handles)
+        try child.enqueue(["number": 2] as JSON)
         let pair = try Pair()
         let ours = try pair.split { theirs in
             var one = Handles()
             one.append(theirs)
-            _ = try child.sendNow(["number": 3] as JSON, handles: one)
+            try child.enqueue(["number": 3] as JSON, handles: one)
         }
         let answers = [await messages.next()?.json, await messages.next()?.json, await messages.next()?.json]
         #expect(answers == [["error": "handlesLost"], [2, 0], [3, 1]])
@@ -191,7 +191,7 @@ struct HandleTests {
             for number in 0..<80 {
                 var handles = Handles()
                 for _ in 0..<8 { handles.append(try Handle(duplicating: .standardInput)) }
-                _ = try child.sendNow(number, handles: handles)
+                try child.enqueue(number, handles: handles)
             }
             #expect(await messages.next()?.handleCount == 8)
             // No event tells that nothing more comes: the child has sent what its socket takes, and this side has read what it
@@ -209,8 +209,8 @@ struct HandleTests {
     @Test("messages that never left are counted once the child has gone")
     func unsent() async throws {
         let child = try Fixture.fork("mute")
-        _ = try child.sendNow(String(repeating: "x", count: 4 << 20))
-        for number in 0..<5 { _ = try child.sendNow(number) }
+        try child.enqueue(String(repeating: "x", count: 4 << 20))
+        for number in 0..<5 { try child.enqueue(number) }
         #expect(child.unsentMessageCount == 0)
         child.kill(.kill)
         try await closed(child)
@@ -232,11 +232,5 @@ extension Handle {
         }
         try? number.close()
         return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-extension ChildProcess {
-    func sendNow(_ value: some Encodable, handles: consuming Handles) throws -> Bool {
-        try send(value, handles: handles)
     }
 }

@@ -107,7 +107,7 @@ struct LeakTests {
         child.kill(.kill)
         #expect(try await within { try await child.waitForExit() } == .signaled(.kill, coreDumped: false))
         try await eventually("the channel's end") { !child.isConnected }
-        let error = #expect(throws: ForkError.self) { try child.sendNow(1) }
+        let error = #expect(throws: ForkError.self) { try child.enqueue(1) }
         #expect(error?.code == .disconnected)
         #expect(!child.kill())
     }

@@ -19,7 +19,7 @@ struct LifetimeTests {
             child.onExit { _ in withExtendedLifetime((marker, child)) {} }
             weakChild = child
             weakMarker = marker
-            _ = try child.sendNow("once")
+            try child.enqueue("once")
             try await closed(child)
         }
         try await eventually("the end of the child's memory") { weakChild == nil && weakMarker == nil }
@@ -76,7 +76,7 @@ struct LifetimeTests {
     func abandonedIteration() async throws {
         let child = try Fixture.fork("break-off")
         let recorder = Recorder(child)
-        for number in 0..<10 { _ = try child.sendNow(number) }
+        for number in 0..<10 { try child.enqueue(number) }
         child.disconnect()
         try await eventually("the disconnect event") { recorder.all.last == .disconnect }
         child.kill(.kill)

@@ -61,7 +61,7 @@ struct NodeTests {
             ],
             "\n\r\t\\\"/", "🐢👩‍👩‍👧‍👦e\u{301}é", ["cmd": "node"], ["cmd": "NODE_"], ["cmd": 1], ["NODE_HANDLE": 1],
         ]
-        for value in values { _ = try child.sendNow(value) }
+        for value in values { try child.enqueue(value) }
         let messages = child.messages
         let answers = try await within {
             var answers: [JSON] = []
@@ -103,7 +103,7 @@ struct NodeTests {
         let child = try Self.fork("echo")
         var answers = child.messages.makeAsyncIterator()
         let text = String(repeating: "0123456789abcdeü", count: 1 << 20)
-        _ = try child.sendNow(text)
+        try child.enqueue(text)
         let answer = await answers.next()
         #expect(answer?.json == .string(text))
         child.kill(.kill)
@@ -139,7 +139,7 @@ struct NodeTests {
         #expect(recorder.all == [.spawn, .message("last"), .disconnect, .exit(.exited(code: 0)), .close])
         let other = try Self.fork("echo")
         let answers = Recorder(other)
-        for number in 0..<100 { _ = try other.sendNow(number) }
+        for number in 0..<100 { try other.enqueue(number) }
         try await eventually("the answers") { answers.messages.count == 100 }
         other.disconnect()
         try await closed(other)
@@ -169,8 +169,8 @@ struct NodeTests {
             for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             sockets.append(FileDescriptor(rawValue: ends[0]))
             let handles = Handles(owning: FileDescriptor(rawValue: ends[1]))
-            _ = try child.sendNow(["number": .integer(number)] as JSON, handles: handles)
-            _ = try child.sendNow(1000 + number)
+            try child.enqueue(["number": .integer(number)] as JSON, handles: handles)
+            try child.enqueue(1000 + number)
             wanted += [["socket": ["number": .integer(number)]], ["plain": .integer(1000 + number)]]
         }
         for (number, socket) in sockets.enumerated() {
@@ -193,7 +193,7 @@ struct NodeTests {
             for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             let socket = FileDescriptor(rawValue: ends[0])
             let handles = Handles(owning: FileDescriptor(rawValue: ends[1]))
-            _ = try child.sendNow(["number": .integer(number)] as JSON, handles: handles)
+            try child.enqueue(["number": .integer(number)] as JSON, handles: handles)
             let text = try await within { await Handle(owning: socket).readToEnd() }
             #expect(text == "node got \(number)")
         }
@@ -236,7 +236,7 @@ struct NodeTests {
         var messages = child.messages.makeAsyncIterator()
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #expect(listen(listener, 4) == 0)
-        _ = try child.sendNow("server", handles: Handles(owning: FileDescriptor(rawValue: listener)))
+        try child.enqueue("server", handles: Handles(owning: FileDescriptor(rawValue: listener)))
         let message = try #require(await messages.next())
         #expect(message.json == "server" && message.handleCount == 1)
         let number = message.takeHandle()?.take().rawValue ?? -1
@@ -255,16 +255,16 @@ struct NodeTests {
             do { try body() } catch let error as ForkError { return error.code } catch {}
             return nil
         }
-        #expect(code { _ = try child.sendNow(Int64.max) } == .notEncodable)
-        #expect(code { _ = try child.sendNow(["x": [UInt64.max]]) } == .notEncodable)
-        #expect(code { _ = try child.sendNow(["cmd": "NODE_HANDLE_ACK"]) } == .notEncodable)
+        #expect(code { try child.enqueue(Int64.max) } == .notEncodable)
+        #expect(code { try child.enqueue(["x": [UInt64.max]]) } == .notEncodable)
+        #expect(code { try child.enqueue(["cmd": "NODE_HANDLE_ACK"]) } == .notEncodable)
         #expect(code { _ = try child.send(bytes: [1]) } == .notSupported)
         let file = try FileDescriptor.open("/dev/null", .readOnly)
         #expect(code { _ = try child.send(1, handles: Handles(owning: file)) } == .notSupported)
         var answers = child.messages.makeAsyncIterator()
         // Not beyond what a double can be: a power of two, and digits in a string.
         for value in [1_152_921_504_606_846_976, "9007199254740993", ["x": "NODE_"]] as [JSON] {
-            _ = try child.sendNow(value)
+            try child.enqueue(value)
             let answer = await answers.next()
             #expect(answer?.json == value)
         }
@@ -300,7 +300,7 @@ struct OtherRuntimeTests {
         let options = ChildProcess.Options.node(runtime.name, arguments: runtime.arguments)
         let child = try ChildProcess.fork(path: Runtime.scripts + "/child.js", arguments: ["echo"], options: options)
         let values: [JSON] = [.null, true, 1.5, "🐢\u{0}\n", [], ["a": [.null]]] + (0..<1000).map { .integer($0) }
-        for value in values { _ = try child.sendNow(value) }
+        for value in values { try child.enqueue(value) }
         let messages = child.messages
         let answers = try await within {
             var answers: [JSON] = []

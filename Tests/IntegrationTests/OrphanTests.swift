@@ -53,10 +53,10 @@ struct OrphanTests {
         var options = ChildProcess.Options()
         options.timeout = .seconds(60)
         let channel = try Fixture.fork("close-descriptors", "3", options: options)
-        _ = try channel.sendNow("go")
+        try channel.enqueue("go")
         #expect(try await within { try await channel.waitForExit() } == .exited(code: 0))
         let everything = try Fixture.fork("close-descriptors", "63", options: options)
-        _ = try everything.sendNow("go")
+        try everything.enqueue("go")
         let status = try await within { try await everything.waitForExit() }
         // A trap, not the signal of the timeout.
         guard case .signaled(let signal, _) = status, signal != .terminate, signal != .kill else {

@@ -38,7 +38,7 @@ struct PeerTests {
             .null, true, 0, -1, 1.5, -0.0, "", "\u{0}🐢", [], [:], .integer(.min), .integer(.max), .unsigned(.max),
             ["a": [1, ["b": .null]], "\u{0}": 1, "z": 1, "y": 2], .string(String(repeating: "ü", count: 3 << 20)),
         ]
-        for value in values { _ = try child.sendNow(value) }
+        for value in values { try child.enqueue(value) }
         _ = try child.sendBytesNow((0...255).map { UInt8($0) })
         _ = try child.sendBytesNow([UInt8](repeating: 7, count: 3 << 20))
         child.disconnect()
@@ -52,7 +52,7 @@ struct PeerTests {
     func many(_ peer: Peer) async throws {
         let child = try peer.fork()
         let recorder = Recorder(child)
-        for number in 0..<10_000 { _ = try child.sendNow(number) }
+        for number in 0..<10_000 { try child.enqueue(number) }
         child.disconnect()
         try await closed(child)
         #expect(recorder.messages == (0..<10_000).map { JSON.integer($0) })
@@ -66,8 +66,8 @@ struct PeerTests {
         for number in 0..<Int64(40) {
             let file = try FileDescriptor.open("/dev/zero", .readOnly)
             let other = try FileDescriptor.open("/dev/null", .readOnly)
-            _ = try child.sendNow(number, handles: Handles(owning: file, other))
-            _ = try child.sendNow("plain")
+            try child.enqueue(number, handles: Handles(owning: file, other))
+            try child.enqueue("plain")
         }
         for number in 0..<Int64(40) {
             let message = try #require(await messages.next())
@@ -87,10 +87,10 @@ struct PeerTests {
     func noHandles() async throws {
         let child = try Peer.javascript.fork()
         var messages = child.messages.makeAsyncIterator()
-        _ = try child.sendNow(1)
+        try child.enqueue(1)
         _ = await messages.next()
         let error = #expect(throws: ForkError.self) {
-            try child.sendNow(1, handles: Handles(duplicating: .standardInput))
+            try child.enqueue(1, handles: Handles(duplicating: .standardInput))
         }
         #expect(error?.code == .notSupported)
         child.kill(.kill)

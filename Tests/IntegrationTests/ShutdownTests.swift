@@ -3,13 +3,21 @@ import Foundation
 import Reactor
 import Testing
 
+import class TestSupport.Journal
+
 @Suite("Ending a child")
 struct ShutdownTests {
+    /// Stops a child, and returns when it is: a signal that finds it running would end it first.
+    private func stop(_ child: ChildProcess) async throws {
+        child.kill(.stop)
+        try await eventually("the child's stop") { Probe.state(child.pid) == "T" }
+    }
+
     @Test("a child that serves ends by the disconnect, after it has answered everything")
     func byDisconnect() async throws {
         let child = try Fixture.fork("echo")
         let recorder = Recorder(child)
-        for number in 0..<100 { _ = try child.sendNow(number) }
+        for number in 0..<100 { try child.enqueue(number) }
         #expect(try await within { await child.shutdown(within: .seconds(40)) } == .disconnect)
         #expect(child.exitStatus == .exited(code: 0))
         try await closed(child)
@@ -28,7 +36,7 @@ struct ShutdownTests {
     @Test("a child that is stopped needs SIGKILL, and gets it")
     func byKill() async throws {
         let child = try Fixture.fork("mute")
-        child.kill(.stop)
+        try await stop(child)
         #expect(try await within { await child.shutdown(within: .milliseconds(100)) } == .kill)
         #expect(child.exitStatus == .signaled(.kill, coreDumped: false))
     }
@@ -78,7 +86,7 @@ struct ShutdownTests {
     func withoutTime() async throws {
         for time in [Duration.zero, .seconds(-1)] {
             let child = try Fixture.fork("mute")
-            child.kill(.stop)
+            try await stop(child)
             #expect(try await within { await child.shutdown(within: time) } == .kill)
         }
     }
@@ -120,6 +128,45 @@ struct ShutdownTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await within { try await task.value } }
         #expect(child?.exitStatus == .signaled(.terminate, coreDumped: false))
+    }
+
+    @Test("withFork ends the child of a cancelled task also while its body waits for what is the child's")
+    func cancelledScopeOfAnUncancellableBody() async throws {
+        let started = Journal<ChildProcess>()
+        let task = Task {
+            try await ChildProcess.withFork(
+                path: Fixture.child, arguments: ["mute"], shutdownWithin: .milliseconds(100)
+            ) { child in
+                await withCheckedContinuation { continuation in
+                    child.onExit { _ in continuation.resume() }
+                    started.append(child)
+                }
+            }
+        }
+        let child = try await started.wait(forCount: 1)[0]
+        task.cancel()
+        try await within { try await task.value }
+        #expect(child.exitStatus == .signaled(.terminate, coreDumped: false))
+    }
+
+    @Test("a wait for the exit throws when its task is cancelled, before and while it waits, and the child lives on")
+    func cancelledWait() async throws {
+        let child = try Fixture.fork("mute")
+        for isEarly in [true, false] {
+            let began = Journal<Bool>()
+            let task = Task {
+                if isEarly { while !Task.isCancelled { await Task.yield() } }
+                began.append(true)
+                return try await child.waitForExit()
+            }
+            if isEarly { task.cancel() }
+            try await began.wait(forCount: 1)
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await within { try await task.value } }
+        }
+        #expect(child.exitStatus == nil)
+        child.kill(.kill)
+        #expect(try await within { try await child.waitForExit() } == .signaled(.kill, coreDumped: false))
     }
 
     @Test("kill says whether the child was there: signal 0 asks, and a zombie is not there")

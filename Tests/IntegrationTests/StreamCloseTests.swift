@@ -138,7 +138,7 @@ struct StreamCloseTests {
 
     @Test("forwarded lines are logged with the child's number and the stream, all of them before the close event")
     func forwarding() async throws {
-        let journal = Journal()
+        let journal = LogJournal()
         let logger = Logger(label: "child") { _ in JournalHandler(journal: journal) }
         let child = try Script.fork("echo out; printf 'a\\r\\nlast' >&2; echo further >&6") {
             ($0.standardOutput, $0.standardError, $0.outputs[6]) = (.pipe, .pipe, .pipe)
@@ -157,7 +157,7 @@ struct StreamCloseTests {
 
     @Test("forwarding needs nobody to keep anything, and can be cancelled")
     func forwardingAlone() async throws {
-        let journal = Journal()
+        let journal = LogJournal()
         let logger = Logger(label: "child") { _ in JournalHandler(journal: journal) }
         do {
             let (_, output) = try Script.piped("sleep 0.05; echo late")
@@ -189,7 +189,7 @@ struct StreamCloseTests {
     }
 }
 
-final class Journal: Sendable {
+final class LogJournal: Sendable {
     private let lines = Locked<[String]>([])
 
     var entries: [String] { lines.withLock { $0 } }
@@ -201,11 +201,11 @@ final class Journal: Sendable {
 
 /// Writes down what is logged.
 struct JournalHandler: LogHandler {
-    let journal: Journal
+    let journal: LogJournal
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.trace
 
-    init(journal: Journal) {
+    init(journal: LogJournal) {
         self.journal = journal
     }
 

@@ -161,13 +161,6 @@ func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
     }
 }
 
-/// The `send` that does not wait, also in tests that could.
-extension ChildProcess {
-    func sendNow(_ value: some Encodable) throws -> Bool {
-        try send(value)
-    }
-}
-
 enum Probe {
     /// Whether a process of this number exists and is not a zombie.
     static func isRunning(_ pid: Int32) -> Bool {

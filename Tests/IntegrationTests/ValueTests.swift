@@ -9,7 +9,7 @@ struct ValueTests {
     private func echoed(_ values: [JSON]) async throws -> [JSON] {
         let child = try Fixture.fork("echo")
         let recorder = Recorder(child)
-        for value in values { _ = try child.sendNow(value) }
+        for value in values { try child.enqueue(value) }
         child.disconnect()
         try await closed(child)
         #expect(recorder.errors == [])
@@ -105,10 +105,10 @@ struct ValueTests {
         let child = try Fixture.fork("echo")
         let values: [any Encodable & Sendable] = [Double.nan, [Double.infinity], ["a": -Float.infinity], Twice()]
         for value in values {
-            let error = #expect(throws: ForkError.self) { try child.sendNow(value) }
+            let error = #expect(throws: ForkError.self) { try child.enqueue(value) }
             #expect(error?.code == .notEncodable)
         }
-        let error = #expect(throws: ForkError.self) { try child.sendNow(Endless()) }
+        let error = #expect(throws: ForkError.self) { try child.enqueue(Endless()) }
         #expect(error?.code == .notEncodable)
         try await child.send("still here")
         var answers = child.messages.makeAsyncIterator()
@@ -123,13 +123,13 @@ struct ValueTests {
         var deep = secret
         for _ in 0..<600 { deep = [deep] }
         let child = try Fixture.fork("echo")
-        let refused = #expect(throws: ForkError.self) { try child.sendNow(deep) }
+        let refused = #expect(throws: ForkError.self) { try child.enqueue(deep) }
         let reason = "EncodingError: Arrays and objects would be nested deeper than 512 levels."
         #expect(refused?.description == "The value can't be encoded as JSON: \(reason) (notEncodable)")
         let texts = Locked<[String]>([])
         child.onError { error in texts.withLock { $0.append(error.description) } }
         child.onMessage { message in _ = try message.decode([String: Int].self) }
-        _ = try child.sendNow(JSON.object(["\u{1B}[2J" + String(repeating: "k", count: 1_000_000): secret]))
+        try child.enqueue(JSON.object(["\u{1B}[2J" + String(repeating: "k", count: 1_000_000): secret]))
         child.disconnect()
         try await closed(child)
         let key = #"\u{1B}[2J"# + String(repeating: "k", count: 31)

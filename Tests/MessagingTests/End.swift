@@ -110,7 +110,7 @@ final class End: ChannelDelegate {
 
     // MARK: ChannelDelegate
 
-    func channelReceived(_ message: InboundMessage) -> Bool {
+    func channelReceived(_ message: InboundMessage) {
         switch message.content {
         case .json(let document):
             guard let handles = message.handles else {
@@ -120,7 +120,6 @@ final class End: ChannelDelegate {
             handles.takeAll().withNumbers { numbers in hear(.handles(document.json, numbers.map { FileID($0) })) }
         case .bytes(let bytes): hear(.bytes(bytes))
         }
-        return true
     }
 
     func channelFailed(_ error: ChannelError) { hear(.failed(error.name)) }

@@ -5,7 +5,7 @@ import Testing
 @testable import Reactor
 
 @Suite("Message loop")
-struct EventLoopTests {
+struct MessageLoopTests {
     private static func drivenLoop() throws -> MessageLoop {
         let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
@@ -39,6 +39,20 @@ struct EventLoopTests {
         loop.execute { journal.append("second") }
         try loop.ensureDriven()
         #expect(try await journal.wait(forCount: 3) == ["first", "second", "nested"])
+    }
+
+    @Test("what was handed over before the loop looked for events runs before they are passed on")
+    func jobsBeforeEvents() async throws {
+        try await System.socketPair().held { ours, theirs in
+            let loop = try MessageLoop(named: "test-loop")
+            let journal = Journal<String>()
+            let watch = try loop.watch(ours) { _ in journal.append("event") }
+            write(theirs)
+            loop.execute { journal.append("job") }
+            try loop.ensureDriven()
+            #expect(try await journal.wait(forCount: 2) == ["job", "event"])
+            loop.unwatch(watch)
+        }
     }
 
     @Test("a sleeping loop is woken up by every thread, and keeps each one's order")

@@ -122,7 +122,7 @@ final class ChildSide: Sendable {
 }
 
 extension ChildSide: ChannelDelegate {
-    func channelReceived(_ message: InboundMessage) -> Bool {
+    func channelReceived(_ message: InboundMessage) {
         hub.received(Message(inbound: message))
     }
 

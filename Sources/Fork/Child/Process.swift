@@ -72,7 +72,8 @@ public enum Process {
     /// program that is not asynchronous. Returns at once in a program that nobody forked, and if the task is cancelled.
     public static func waitUntilDisconnected() async {
         guard let side = ChildSide.current else { return }
-        _ = await EventBuffer<Never>(side, .disconnect, until: .disconnect) { _ in nil }.next()
+        let events = EventConsumer(side, .disconnect, until: .disconnect)
+        while await events.next() != nil {}
     }
 
     /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default: `balanced`.

@@ -251,7 +251,7 @@ public final class ChildProcess: Sendable {
 }
 
 extension ChildProcess: ChannelDelegate {
-    package func channelReceived(_ message: InboundMessage) -> Bool {
+    package func channelReceived(_ message: InboundMessage) {
         hub.received(Message(inbound: message))
     }
 

@@ -1,6 +1,6 @@
 internal import DequeModule
+internal import Messaging
 internal import Reactor
-internal import Synchronization
 
 /// Elements between the loop that brings them and the task that takes them. A value without a task: it says what to do.
 struct BufferState<Element, Waiter> {
@@ -58,6 +58,15 @@ struct BufferState<Element, Waiter> {
         return waiters.remove(at: index).waiter
     }
 
+    /// All that nobody has taken, for somebody else.
+    mutating func takeAll() -> [Element] {
+        defer {
+            elements.removeAll()
+            size = 0
+        }
+        return elements.map(\.element)
+    }
+
     /// No more elements will come; those that wait for one wait in vain.
     mutating func finish() -> [Waiter] {
         isFinished = true
@@ -66,87 +75,82 @@ struct BufferState<Element, Waiter> {
     }
 }
 
-/// The subscription of one iterator.
-final class EventBuffer<Element: Sendable>: Sendable {
-    private typealias Continuation = CheckedContinuation<Element?, Never>
-
-    private let state = Locked(BufferState<Element, Continuation>())
-    private let subscription: Locked<Subscription?> = Locked(nil)
-    private let lastID = Atomic<UInt64>(0)
-    private let source: any EventSource
-
-    /// Begins to listen. `read` makes the element of an event, if it is one that is wanted, and says how large it is.
-    init(
-        _ source: any EventSource, _ interest: EventHub.Interest, until end: EventHub.Interest,
-        read: @escaping @Sendable (ChildProcess.Event) -> (Element, size: Int)?
-    ) {
-        self.source = source
-        let subscription = source.hub.subscribe(interest.union(end), lagsBehind: true) { [weak self] event in
-            guard let self else { return false }
-            var isSaturated = false
-            if let (element, size) = read(event) { isSaturated = push(element, size) }
-            if event.interest == end { finish() }
-            return isSaturated
-        }
-        self.subscription.withLock { $0 = subscription }
-        source.ensureDriven()
+/// The events of one consumer, between the loop and the task that takes them.
+final class EventBuffer: Sendable {
+    enum Outcome {
+        /// An event; if it says so, the buffer can take more again.
+        case event(ChildProcess.Event, isRelieved: Bool)
+        case end
+        case cancelled
     }
 
-    deinit {
-        subscription.withLock { $0?.cancel() }
+    private typealias Continuation = CheckedContinuation<Outcome, Never>
+
+    private struct State {
+        var buffer = BufferState<ChildProcess.Event, Continuation>()
+        var lastID: UInt64 = 0
+        /// The consumer has gone.
+        var isClosed = false
     }
 
-    func next() async -> Element? {
-        if !Task.isCancelled, case .take(let element, let isRelieved) = state.withLock({ $0.takeNow() }) {
-            took(element, isRelieved: isRelieved)
-            return element
+    private let state = Locked(State())
+
+    // MARK: On the loop
+
+    func push(_ event: ChildProcess.Event) -> EventHub.SinkResult {
+        let size = if case .message(let message) = event { message.inbound.cost } else { 0 }
+        let action = state.withLock { $0.isClosed ? nil : $0.buffer.push(event, size: size) }
+        switch action {
+        case .hand(let continuation):
+            continuation.resume(returning: .event(event, isRelieved: false))
+            return .taken
+        case .keep(let isSaturated): return isSaturated ? .saturated : .taken
+        case nil: return .gone
         }
-        let id = lastID.add(1, ordering: .relaxed).newValue
+    }
+
+    /// No more events will come.
+    func finish() {
+        for waiter in state.withLock({ $0.buffer.finish() }) { waiter.resume(returning: .end) }
+    }
+
+    // MARK: In the consumer's task
+
+    func next() async -> Outcome {
+        if Task.isCancelled { return .cancelled }
+        if let outcome = Self.outcome(state.withLock { $0.buffer.takeNow() }) { return outcome }
+        let id = state.withLock { state in
+            state.lastID += 1
+            return state.lastID
+        }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let action = state.withLock { state -> BufferState<Element, Continuation>.NextAction in
-                    Task.isCancelled ? .take(nil, isRelieved: false) : state.next(id, continuation)
+                // A cancellation from now on finds the waiter; an earlier one is seen here.
+                let outcome = state.withLock { state in
+                    Task.isCancelled ? .cancelled : Self.outcome(state.buffer.next(id, continuation))
                 }
-                guard case .take(let element, let isRelieved) = action else { return }
-                took(element, isRelieved: isRelieved)
-                continuation.resume(returning: element)
+                if let outcome { continuation.resume(returning: outcome) }
             }
         } onCancel: {
-            state.withLock { $0.cancel(id) }?.resume(returning: nil)
+            state.withLock { $0.buffer.cancel(id) }?.resume(returning: .cancelled)
         }
     }
 
-    private func took(_ element: Element?, isRelieved: Bool) {
-        if isRelieved, let subscription = subscription.withLock({ $0 }) { source.hub.resume(subscription) }
-        if element == nil { sawEnd() }
-    }
-
-    private func push(_ element: Element, _ size: Int) -> Bool {
-        switch state.withLock({ $0.push(element, size: size) }) {
-        case .hand(let continuation):
-            continuation.resume(returning: element)
-            return false
-        case .keep(let isSaturated):
-            return isSaturated
+    /// Takes no more; returns what nobody has taken.
+    func close() -> [ChildProcess.Event] {
+        state.withLock { state in
+            state.isClosed = true
+            return state.buffer.takeAll()
         }
     }
 
-    private func finish() {
-        let waiters = state.withLock { $0.finish() }
-        if !waiters.isEmpty { sawEnd() }
-        for waiter in waiters { waiter.resume(returning: nil) }
+    private static func outcome(
+        _ action: BufferState<ChildProcess.Event, Continuation>.NextAction
+    ) -> Outcome? {
+        switch action {
+        case .take(let event?, let isRelieved): .event(event, isRelieved: isRelieved)
+        case .take(nil, _): .end
+        case .wait: nil
+        }
     }
-
-    private func sawEnd() {
-        if let subscription = subscription.withLock({ $0 }) { source.hub.caughtUp(subscription) }
-    }
-}
-
-/// Where events come from; kept alive by whoever iterates over them.
-protocol EventSource: AnyObject, Sendable {
-    var hub: EventHub { get }
-    /// Makes sure that some thread drives the loop.
-    func ensureDriven()
-    /// A consumer has seen the end. On the loop.
-    func consumersProgressed()
 }

@@ -1,11 +1,16 @@
+internal import DequeModule
 internal import Messaging
 internal import Reactor
 
 /// Who hears of what, and in which order.
 ///
-/// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls.
+/// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls. Who has subscribed
+/// hears every message that is told after that.
 final class EventHub: @unchecked Sendable {
     // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
+    /// What other threads have asked for. Looked at before each message: the answer to a request can be read before the loop
+    /// comes to the job that attaches the handler for it.
+    private let changes = PendingChanges<Change>()
     private let loop: MessageLoop
     private let channel: Channel
     private let outputs: [PipeReader]
@@ -13,7 +18,10 @@ final class EventHub: @unchecked Sendable {
     // Not checked for exclusive access, which would be done for every message: each change is one statement that calls
     // nobody.
     @exclusivity(unchecked) private var entries: [Entry] = []
-    /// The same, while the close event waits for outputs and nothing else keeps it.
+    /// What was read and nobody has taken, because the last consumer had gone. The next one gets it first, and nothing more
+    /// is read until then.
+    @exclusivity(unchecked) private var unclaimed = Deque<Message>()
+    /// The same as `source`, while the close event waits for outputs and nothing else keeps it.
     private var waitingSource: (any EventSource)?
     private var lifecycle: Lifecycle
     /// The close event has come, whatever becomes of outputs that nobody reads.
@@ -23,23 +31,8 @@ final class EventHub: @unchecked Sendable {
     private static let unheardErrorLimit = 16
     /// Much longer than it takes to attach handlers, also on a machine that is busy.
     private static let consumerGrace = Duration.seconds(1)
-
-    /// Hears an event; true where it can take no more messages for now.
-    typealias Sink = @Sendable (ChildProcess.Event) -> Bool
-
-    private struct Entry {
-        let subscription: Subscription
-        let interest: Interest
-        let sink: Sink
-        /// How many of the terminal events it has passed.
-        var passedTerminals = 0
-        var isSaturated = false
-        /// It takes its events later than they are told, and has not seen the last one.
-        var lagsBehind = false
-
-        /// It has passed the close event. Where it was cancelled while saturated, that has to be undone first.
-        var isFinished: Bool { passedTerminals == 3 && !isSaturated }
-    }
+    /// They keep the loop, and so its thread, until they fire or are cancelled.
+    private var graceTimers: [MessageLoop.TimerID] = []
 
     init(loop: MessageLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = []) {
         self.loop = loop
@@ -68,10 +61,19 @@ final class EventHub: @unchecked Sendable {
             // Later, so that one who is attached in the same go is there before this one has gone.
             onLoop { hub in hub.onLoop { $0.detach(subscription) } }
         }
-        onLoop {
-            $0.attach(Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind))
-        }
+        change(.attach(Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind)))
         return subscription
+    }
+
+    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one, unless there
+    /// are others, which have had it too.
+    func giveBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
+        change(.giveBack(events, subscription))
+    }
+
+    private func change(_ change: Change) {
+        changes.add(change)
+        onLoop { $0.applyChanges() }
     }
 
     /// The source is kept until it has been done: what is waiting for a consumer reaches it only by way of the source.
@@ -91,7 +93,7 @@ final class EventHub: @unchecked Sendable {
             } catch {
                 self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: error))", cause: error))
             }
-            return false
+            return .taken
         }
     }
 
@@ -123,7 +125,7 @@ final class EventHub: @unchecked Sendable {
 
     /// All that will ever happen has happened, and everybody has been told.
     var isFinished: Bool {
-        lifecycle.isExhausted && lifecycle.isOver(hasConsumer: wantsMessages)
+        lifecycle.isExhausted && lifecycle.isOver(hasConsumer: wantsMessages, hasUnclaimed: !unclaimed.isEmpty)
     }
 
     var isDelivered: Bool { lifecycle.isDelivered }
@@ -133,29 +135,42 @@ final class EventHub: @unchecked Sendable {
         !entries.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
-    /// False where nobody is there to take it.
-    func received(_ message: Message) -> Bool {
-        tell(.message, .message(message))
+    func received(_ message: Message) {
+        applyChanges()
+        if unclaimed.isEmpty, tell(.message, .message(message)) { return }
+        unclaimed.append(message)
+        channel.setConsumer(present: false)
+    }
+
+    /// Tells those who are there now what the last consumer left.
+    private func tellUnclaimed() {
+        while hasConsumer, !entries.contains(where: \.isSaturated), let message = unclaimed.popFirst() {
+            if tell(.message, .message(message)) { continue }
+            unclaimed.prepend(message)
+            return
+        }
     }
 
     func failed(_ error: ForkError) {
+        applyChanges()
         if !tell(.error, .error(error)), unheardErrors.count < Self.unheardErrorLimit { unheardErrors.append(error) }
     }
 
     func exhausted(hasUnread: Bool) {
         lifecycle.isExhausted = true
-        if hasUnread, !hasConsumer { waitForConsumer() }
+        if hasUnread, !hasConsumer { giveGrace(\.awaitsConsumer) }
         tellTerminals()
     }
 
-    /// Handlers are attached one by one, and a child can be quicker than that: its end must not be told to the first while
-    /// the one for its messages is still to come.
-    private func waitForConsumer() {
-        lifecycle.awaitsConsumer = true
-        _ = loop.schedule(after: Self.consumerGrace) { [self] in
-            lifecycle.awaitsConsumer = false
+    /// Holds the last events back for a moment. Handlers are attached one by one, and a child can be quicker than that: its end
+    /// must not be told to the first while the one for its messages, or for its output, is still to come.
+    private func giveGrace(_ reason: any WritableKeyPath<Lifecycle, Bool> & Sendable) {
+        lifecycle[keyPath: reason] = true
+        let timer = loop.schedule(after: Self.consumerGrace) { [self] in
+            lifecycle[keyPath: reason] = false
             tellTerminals()
         }
+        graceTimers.append(timer)
     }
 
     func delivered() {
@@ -166,15 +181,36 @@ final class EventHub: @unchecked Sendable {
 
     func exited(_ status: ChildProcess.ExitStatus) {
         lifecycle.exitStatus = status
-        if outputs.contains(where: { $0.use == .unclaimed }) { waitForOutputConsumer() }
+        if outputs.contains(where: { $0.use == .unclaimed }) { giveGrace(\.awaitsOutputConsumer) }
         tellTerminals()
     }
 
-    private func waitForOutputConsumer() {
-        lifecycle.awaitsOutputConsumer = true
-        _ = loop.schedule(after: Self.consumerGrace) { [self] in
-            lifecycle.awaitsOutputConsumer = false
-            tellTerminals()
+    private func applyChanges() {
+        guard changes.isPending else { return }
+        for change in changes.takeAll() {
+            switch change {
+            case .attach(let entry): attach(entry)
+            case .giveBack(let events, let subscription): takeBack(events, subscription)
+            }
+        }
+        // Later, so that handlers attached in one go all hear the first message.
+        onLoop { $0.update() }
+    }
+
+    private func takeBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
+        func isHeard(_ interest: Interest) -> Bool {
+            entries.contains {
+                $0.interest.contains(interest) && !$0.subscription.isCancelled && $0.subscription !== subscription
+            }
+        }
+        if !isHeard(.message) {
+            let messages = events.compactMap { if case .message(let message) = $0 { message } else { nil } }
+            unclaimed.prepend(contentsOf: messages)
+            if !messages.isEmpty, lifecycle.hasProcess, lifecycle.isExhausted { giveGrace(\.awaitsConsumer) }
+        }
+        if !isHeard(.error) {
+            let errors = events.compactMap { if case .error(let error) = $0 { error } else { nil } }
+            unheardErrors = Array((errors + unheardErrors).prefix(Self.unheardErrorLimit))
         }
     }
 
@@ -187,8 +223,6 @@ final class EventHub: @unchecked Sendable {
             unheardErrors = []
             for error in errors { _ = entry.sink(.error(error)) }
         }
-        // Later, so that handlers attached in one go all hear the first message.
-        onLoop { $0.update() }
     }
 
     private func detach(_ subscription: Subscription) {
@@ -204,7 +238,8 @@ final class EventHub: @unchecked Sendable {
 
     /// Consumers have come or gone.
     private func update() {
-        channel.setConsumer(present: hasConsumer)
+        tellUnclaimed()
+        channel.setConsumer(present: hasConsumer && unclaimed.isEmpty)
         tellTerminals()
     }
 
@@ -213,17 +248,24 @@ final class EventHub: @unchecked Sendable {
             entries[index].isSaturated != isSaturated
         else { return }
         entries[index].isSaturated = isSaturated
-        if isSaturated { channel.pause() } else { channel.resume() }
+        if isSaturated { return channel.pause() }
+        channel.resume()
+        if !unclaimed.isEmpty { update() }
     }
 
     /// Tells everybody who is interested; whether there was anybody.
     @discardableResult
     private func tell(_ interest: Interest, _ event: ChildProcess.Event) -> Bool {
         var wasHeard = false
-        // Entries come and go only by way of the loop, never while this runs.
+        // Those who come meanwhile hear the next one.
         for entry in entries where entry.interest.contains(interest) && !entry.subscription.isCancelled {
-            wasHeard = true
-            if entry.sink(event) { setSaturated(true, entry.subscription) }
+            switch entry.sink(event) {
+            case .taken: wasHeard = true
+            case .saturated:
+                wasHeard = true
+                setSaturated(true, entry.subscription)
+            case .gone: break
+            }
         }
         return wasHeard
     }
@@ -231,8 +273,13 @@ final class EventHub: @unchecked Sendable {
     private func tellTerminals() {
         // Outputs matter only once the child has ended.
         let uses = lifecycle.exitStatus == nil || isClosed ? [] : outputs.map(\.use)
-        let events = lifecycle.terminalEvents(hasConsumer: wantsMessages, outputs: uses)
-        if case .close = events.last { isClosed = true }
+        let events = lifecycle.terminalEvents(
+            hasConsumer: wantsMessages, hasUnclaimed: !unclaimed.isEmpty, outputs: uses)
+        if case .close = events.last {
+            isClosed = true
+            for timer in graceTimers { loop.cancel(timer) }
+            graceTimers = []
+        }
         waitingSource = if case .exit = events.last { source } else { nil }
         for (position, event) in events.enumerated() {
             for index in entries.indices where entries[index].passedTerminals == position {

@@ -19,16 +19,20 @@ struct Lifecycle {
     }
 
     /// Whether the last events may be told, as far as they have happened.
-    func isOver(hasConsumer: Bool) -> Bool {
-        isDelivered || isExhausted && !hasConsumer && !awaitsConsumer
+    ///
+    /// - Parameter hasUnclaimed: messages are left by a consumer that has gone.
+    func isOver(hasConsumer: Bool, hasUnclaimed: Bool) -> Bool {
+        isDelivered && !hasUnclaimed || isExhausted && !hasConsumer && !awaitsConsumer
     }
 
     /// The events that have happened and may be told now, in their order.
     ///
     /// They wait for messages that somebody wants, and the last of them for piped outputs, too; what nobody wants holds
     /// them back only for a moment.
-    func terminalEvents(hasConsumer: Bool, outputs: [OutputUse] = []) -> [ChildProcess.Event] {
-        guard isOver(hasConsumer: hasConsumer) else { return [] }
+    func terminalEvents(
+        hasConsumer: Bool, hasUnclaimed: Bool = false, outputs: [OutputUse] = []
+    ) -> [ChildProcess.Event] {
+        guard isOver(hasConsumer: hasConsumer, hasUnclaimed: hasUnclaimed) else { return [] }
         guard hasProcess, let exitStatus else { return [.disconnect] }
         if outputs.contains(.consumed) || awaitsOutputConsumer && outputs.contains(.unclaimed) {
             return [.disconnect, .exit(exitStatus)]

@@ -4,26 +4,23 @@ internal import Messaging
 ///
 /// An iterator begins to listen when it is made, and holds a bounded number of messages. While it is full nothing more is
 /// read, so a consumer that is slow slows the sender. Several iterators each get every message; the slowest sets the pace.
-/// Iteration ends early, with nil, when its task is cancelled.
+/// Iteration ends early, with nil, when its task is cancelled. What an iterator holds when it is left early, by `break` for
+/// one, stays for the next consumer, unless others listen.
 public struct MessageSequence: AsyncSequence, Sendable {
     /// Nil where there is no channel; then no message comes.
     let source: (any EventSource)?
 
     public struct AsyncIterator: AsyncIteratorProtocol {
-        let buffer: EventBuffer<Message>?
+        let consumer: EventConsumer?
 
         public mutating func next() async -> Message? {
-            await buffer?.next()
+            guard case .message(let message) = await consumer?.next() else { return nil }
+            return message
         }
     }
 
     public func makeAsyncIterator() -> AsyncIterator {
-        guard let source else { return AsyncIterator(buffer: nil) }
-        return AsyncIterator(
-            buffer: EventBuffer(source, .message, until: .disconnect) { event in
-                guard case .message(let message) = event else { return nil }
-                return (message, message.inbound.cost)
-            })
+        AsyncIterator(consumer: source.map { EventConsumer($0, .message, until: .disconnect) })
     }
 }
 
@@ -52,18 +49,14 @@ public struct EventSequence: AsyncSequence, Sendable {
     let source: any EventSource
 
     public struct AsyncIterator: AsyncIteratorProtocol {
-        let buffer: EventBuffer<ChildProcess.Event>
+        let consumer: EventConsumer
 
         public mutating func next() async -> ChildProcess.Event? {
-            await buffer.next()
+            await consumer.next()
         }
     }
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(
-            buffer: EventBuffer(source, .all, until: .close) { event in
-                guard case .message(let message) = event else { return (event, size: 0) }
-                return (event, size: message.inbound.cost)
-            })
+        AsyncIterator(consumer: EventConsumer(source, .all, until: .close))
     }
 }

@@ -71,10 +71,10 @@ func serveBesideTask() {
         try Process.serve {
             var messages = Process.messages.makeAsyncIterator()
             sem_post(begun)
-            _ = try sendNow("begun")
+            try Process.enqueue("begun")
             _ = await messages.next()
         }
-        _ = try sendNow("ended")
+        try Process.enqueue("ended")
     }
     sem_wait(begun)
     Process.serve()
@@ -110,4 +110,19 @@ func serveHere() throws {
     sem_wait(driven)
     try Process.serve { exit(pthread_self() == main ? 0 : 1) }
     withExtendedLifetime(messages) {}
+}
+
+/// Sends every message back, with an iteration of its own for each.
+func echoOneByOne() throws {
+    try Process.serve {
+        var wasLast = false
+        while !wasLast {
+            wasLast = true
+            for await message in Process.messages {
+                try await Process.send(message.json)
+                wasLast = false
+                break
+            }
+        }
+    }
 }

@@ -45,15 +45,10 @@ func burstAndHold(count: Int) throws {
 
 /// Sends numbers, waits until the kernel has them, and is killed.
 func burstKilled(count: Int) async throws {
-    for number in 0..<count { _ = try sendNow(number) }
+    for number in 0..<count { try Process.enqueue(number) }
     try await Process.flush()
     kill(getpid(), SIGKILL)
     while true { pause() }
-}
-
-/// The `send` that does not wait, also where the one that does would be preferred.
-func sendNow(_ value: some Encodable) throws -> Bool {
-    try Process.send(value)
 }
 
 func large(count: Int, size: Int, end: String) throws {
@@ -191,7 +186,7 @@ func floodChannel() {
 /// Takes one message, and goes on with other things once more of them and the end have come.
 func breakOff() async throws {
     var iterator = Optional(Process.messages.makeAsyncIterator())
-    if let first = await iterator?.next() { _ = try sendNow(first.json) }
+    if let first = await iterator?.next() { try Process.enqueue(first.json) }
     usleep(300_000)
     iterator = nil
     while true { pause() }

@@ -13,6 +13,7 @@ switch arguments.first ?? "" {
 case "echo": echo()
 case "echo-aloud": echoAloud()
 case "echo-async": try await echoAsync()
+case "echo-one-by-one": try echoOneByOne()
 case "burst": try burst(count: number(1), end: arguments[2])
 case "burst-and-hold": try burstAndHold(count: number(1))
 case "burst-killed": try await burstKilled(count: number(1))

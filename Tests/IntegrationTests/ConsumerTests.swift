@@ -1,0 +1,111 @@
+import Fork
+import Reactor
+import Testing
+
+import class TestSupport.Journal
+
+@Suite("Consumers that come and go: clause 5")
+struct ConsumerTests {
+    @Test("5: a handler that is attached while a message is handled hears the next one")
+    func attachedInHandler() async throws {
+        let child = try Fixture.fork("burst", "100", "return")
+        // All messages are there, to be handled one right after the other.
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
+        let late = Locked<[JSON]>([])
+        child.onMessage { message in
+            guard message.json == 0 else { return }
+            child.onMessage { message in late.withLock { $0.append(message.json) } }
+        }
+        try await closed(child)
+        #expect(late.withLock { $0 } == (1..<100).map { .integer($0) })
+    }
+
+    @Test("5: every answer reaches the handler that was attached before its request, however busy the loop is")
+    func attachedBeforeTheRequest() async throws {
+        var options = ChildProcess.Options()
+        options.messageLoop = try MessageLoop(name: "busy")
+        // While its handler runs, most of the requests are sent.
+        let busy = try Fixture.fork("flood", "100000", "30000", options: options)
+        busy.onMessage { _ in System.sleep(milliseconds: 1) }
+        let child = try Fixture.fork("echo", options: options)
+        child.onMessage { _ in }
+        for number in 0..<200 {
+            let answer = Journal<JSON>()
+            let subscription = child.onMessage { answer.append($0.json) }
+            try child.enqueue(number)
+            #expect(try await answer.wait(forCount: 1) == [.integer(Int64(number))])
+            subscription.cancel()
+        }
+        busy.kill(.kill)
+        await child.shutdown()
+    }
+
+    @Test("5: what an iteration has not taken when it is left stays for the next one, in order", arguments: [50, 1000])
+    func leftEarly(_ count: Int64) async throws {
+        let child = try Fixture.fork("burst", "\(count)", "return")
+        let numbers = try await within {
+            var numbers: [Int64] = []
+            var wasLast = false
+            while !wasLast {
+                wasLast = true
+                for try await number in child.messages(of: Int64.self) {
+                    numbers.append(number)
+                    wasLast = false
+                    if numbers.count % 7 == 3 { break }
+                }
+            }
+            return numbers
+        }
+        #expect(numbers == Array(0..<count))
+    }
+
+    @Test("5: what an iteration has not taken is there even after the child has ended and everybody has been told")
+    func leftBeforeTheEnd() async throws {
+        let child = try Fixture.fork("burst", "50", "return")
+        var iterator = Optional(child.messages.makeAsyncIterator())
+        #expect(await iterator?.next()?.json == 0)
+        try await closed(child)
+        iterator = nil
+        let rest = try await within { await child.messages.reduce(into: []) { $0.append($1.json) } }
+        #expect(rest == (1..<50).map { .integer($0) })
+    }
+
+    @Test("5: what an iteration has not taken is not told again to others who have heard it")
+    func leftBesideOthers() async throws {
+        let child = try Fixture.fork("echo")
+        let recorder = Recorder(child)
+        var iterator = Optional(child.messages.makeAsyncIterator())
+        for number in 0..<10 { try child.enqueue(number) }
+        #expect(await iterator?.next()?.json == 0)
+        try await eventually("all answers") { recorder.messages.count == 10 }
+        iterator = nil
+        let late = Locked<[JSON]>([])
+        child.onMessage { message in late.withLock { $0.append(message.json) } }
+        try child.enqueue("last")
+        child.disconnect()
+        try await closed(child)
+        #expect(late.withLock { $0 } == ["last"])
+        #expect(recorder.messages.count == 11)
+    }
+
+    @Test("5: an error that an iteration over the events has not taken is told to the next who listens for errors")
+    func leftError() async throws {
+        let child = try Fixture.raw([0, 0, 0, 1], then: "exit")
+        var iterator = Optional(child.events.makeAsyncIterator())
+        guard case .spawn = await iterator?.next() else { return #expect(Bool(false), "no spawn event") }
+        try await closed(child)
+        iterator = nil
+        let errors = Journal<ForkError.Code>()
+        child.onError { errors.append($0.code) }
+        #expect(try await errors.wait(forCount: 1) == [.protocolViolation])
+    }
+
+    @Test("5: in the child too, what an iteration has not taken stays for the next one")
+    func leftEarlyInTheChild() async throws {
+        let child = try Fixture.fork("echo-one-by-one")
+        for number in 0..<200 { try child.enqueue(number) }
+        child.disconnect()
+        let answers = try await within { await child.messages.reduce(into: []) { $0.append($1.json) } }
+        #expect(answers == (0..<200).map { .integer($0) })
+    }
+}

@@ -17,27 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CLINUX_THREAD_SANITIZER
-#endif
-#endif
-
-#ifdef CLINUX_THREAD_SANITIZER
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-
-void *clinux_tsan_token(void) { return malloc(1); }
-void clinux_tsan_free(void *token) { free(token); }
-void clinux_tsan_acquire(void *token) { __tsan_acquire(token); }
-void clinux_tsan_release(void *token) { __tsan_release(token); }
-#else
-void *clinux_tsan_token(void) { return NULL; }
-void clinux_tsan_free(void *token) { (void)token; }
-void clinux_tsan_acquire(void *token) { (void)token; }
-void clinux_tsan_release(void *token) { (void)token; }
-#endif
-
 struct variable {
     bool is_set;
     char value[32];

@@ -11,12 +11,6 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/// An address by which ThreadSanitizer knows a lock; NULL in builds without it, where the other three do nothing.
-void *clinux_tsan_token(void);
-void clinux_tsan_free(void *token);
-void clinux_tsan_acquire(void *token);
-void clinux_tsan_release(void *token);
-
 /// The environment variables that tell a child the number of its channel's descriptor: in the native dialect, and in
 /// Node's, which says with another how messages are written.
 #define CLINUX_CHANNEL_VARIABLE "SWIFT_FORK_CHANNEL_FD"

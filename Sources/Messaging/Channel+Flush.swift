@@ -13,23 +13,18 @@ extension Channel {
             case .wait: break
             }
         }
-        let id = outbound.withLock { outbound in
-            outbound.lastWaiter += 1
-            return outbound.lastWaiter
-        }
+        let id = outbound.withLock { $0.newWaiter() }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                if let result = waitOrResult(id, continuation) {
+                // A cancellation from now on finds the waiter; one before is seen here.
+                if let result = wait(id, .task(continuation), isCancelled: { Task.isCancelled }) {
                     continuation.resume(with: result)
                 } else {
                     driveOrGiveUp(id)
                 }
             }
         } onCancel: {
-            let waiter = outbound.withLock { outbound in
-                outbound.queue.cancelWait(id) ? outbound.continuations.removeValue(forKey: id) : nil
-            }
-            waiter?.resume(throwing: CancellationError())
+            giveUp(id, CancellationError())
         }
     }
 
@@ -38,27 +33,56 @@ extension Channel {
         do throws(Errno) {
             try loop.ensureDriven()
         } catch {
-            let waiter = outbound.withLock { outbound in
-                outbound.queue.cancelWait(id) ? outbound.continuations.removeValue(forKey: id) : nil
-            }
-            waiter?.resume(throwing: ChannelError.system(error))
+            giveUp(id, ChannelError.system(error))
         }
     }
 
-    private func waitOrResult(
-        _ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>
+    private func giveUp(_ id: UInt64, _ error: any Error) {
+        let waiter = outbound.withLock { outbound in
+            outbound.queue.cancelWait(id) ? outbound.waiters.removeValue(forKey: id) : nil
+        }
+        waiter?.resume(with: .failure(error))
+    }
+
+    /// Nil if the waiter will be told; otherwise the result.
+    private func wait(
+        _ id: UInt64, _ waiter: FlushWaiter, isCancelled: () -> Bool = { false }
     ) -> Result<Void, any Error>? {
         outbound.withLock { outbound in
-            // A cancellation from now on finds the waiter; one before is seen here.
-            if Task.isCancelled { return .failure(CancellationError()) }
+            if isCancelled() { return .failure(CancellationError()) }
             switch outbound.queue.wait(id) {
             case .finished: return .success(())
             case .failed(let closing): return .failure(ChannelError.closed(closing))
             case .wait:
-                outbound.continuations[id] = continuation
+                outbound.waiters[id] = waiter
                 return nil
             }
         }
+    }
+
+    /// The same on the calling thread, which writes by itself, in at most so much time. For handlers, which hold up the loop
+    /// that would write, and for the last words of a process.
+    package func flush(within time: Duration) throws {
+        let deadline = SuspendingClock.now + time.bounded
+        let id = outbound.withLock { $0.newWaiter() }
+        let outcome = FlushOutcome()
+        if let result = wait(id, .thread(outcome)) { return try result.get() }
+        while true {
+            write()
+            if let result = outcome.result { return try result.get() }
+            let rest = SuspendingClock.now.duration(to: deadline)
+            if rest <= .zero { break }
+            waitUntilWritable(for: rest)
+        }
+        giveUp(id, ChannelError.notFlushed(after: time))
+        try outcome.result?.get()
+    }
+
+    /// Waits for room in the socket, for a short time only: another thread may be at it, or may have been told of the room.
+    private func waitUntilWritable(for time: Duration) {
+        let milliseconds = min(time / .milliseconds(1), 20)
+        _ = try? System.waitUntilWritable(descriptor, milliseconds: CInt(milliseconds.rounded(.up)))
+        _ = outbound.withLock { $0.queue.socketBecameWritable() }
     }
 
     /// How long the end of a process waits for an acknowledgement, which a busy peer may still give.
@@ -85,10 +109,32 @@ extension Channel {
                 // The socket may be writable, and only too many handles under way.
                 System.sleep(milliseconds: 1)
             }
-            // A short wait each time: another thread may be at it, or may have been told of the free room.
-            _ = try? System.waitUntilWritable(descriptor, milliseconds: 20)
-            _ = outbound.withLock { $0.queue.socketBecameWritable() }
+            waitUntilWritable(for: patience)
             write()
         }
+    }
+}
+
+/// Who waits until something has been written.
+enum FlushWaiter {
+    case task(CheckedContinuation<Void, any Error>)
+    case thread(FlushOutcome)
+
+    func resume(with result: Result<Void, any Error>) {
+        switch self {
+        case .task(let continuation): continuation.resume(with: result)
+        case .thread(let outcome): outcome.set(result)
+        }
+    }
+}
+
+/// What a thread that writes by itself looks at.
+final class FlushOutcome: Sendable {
+    private let outcome = Locked<Result<Void, any Error>?>(nil)
+
+    var result: Result<Void, any Error>? { outcome.withLock { $0 } }
+
+    func set(_ result: Result<Void, any Error>) {
+        outcome.withLock { $0 = result }
     }
 }

@@ -14,7 +14,7 @@ enum Submission {
 extension Channel {
     /// Up to this size copying a body is cheaper than a part of its own in the system call.
     private static let copiedSize = 16 * 1024
-    /// Messages sent in one turn of the loop are written when the turn ends, or when they are this many bytes.
+    /// A burst that is sent in one turn of the loop is written when the turn ends, or when it is this many bytes.
     private static let gatheredSize = 64 * 1024
 
     // MARK: Sending
@@ -34,12 +34,12 @@ extension Channel {
             outbound.withLock { $0.keepSpare(buffer) }
             throw .notEncodable(error)
         }
-        if dialect == .node { return try submit(.frame(buffer), buffer.count - 1) }
-        let bodyCount = buffer.count - FrameHeader.size
+        let bodyCount = buffer.count - (dialect == .node ? 1 : FrameHeader.size)
+        if dialect == .node { return try submit(.frame(consume buffer), bodyCount) }
         if bodyCount > FrameEncoder.fragmentSize {
             return try submit(.chunks(Self.fragments(.message, buffer, from: FrameHeader.size)), bodyCount)
         }
-        return try submit(.frame(buffer), bodyCount)
+        return try submit(.frame(consume buffer), bodyCount)
     }
 
     /// Queues a binary message; a long array is kept, not copied.
@@ -51,7 +51,7 @@ extension Channel {
         }
         var buffer = outbound.withLock { $0.takeSpare() }
         FrameEncoder.append(.bytes, to: &buffer) { $0.append(contentsOf: bytes) }
-        return try submit(.frame(buffer), bytes.count)
+        return try submit(.frame(consume buffer), bytes.count)
     }
 
     // MARK: Sending with handles
@@ -141,7 +141,7 @@ extension Channel {
         let handles = submission.handles
         defer { withExtendedLifetime(handles) {} }
         // Given away inside: whoever still referred to the buffer would make its reuse a copy.
-        var submission: Submission? = submission
+        var submission: Submission? = consume submission
         let accepted = outbound.withLock { outbound -> Result<(Bool, WriteTime), ChannelError> in
             do throws(ChannelError) {
                 if let submission = submission.take() { try accept(submission, bodyCount, &outbound) }
@@ -188,14 +188,15 @@ extension Channel {
 
     private func writeTime(isInLoop: Bool, _ outbound: inout Outbound) -> WriteTime {
         if outbound.queue.queuedCount >= Self.gatheredSize { return .now }
-        if !isInLoop {
-            if outbound.isFlushPlanned { return .planned }
-            outbound.isFlushPlanned = outbound.burst.sends(at: .now, loop.latency)
-            return outbound.isFlushPlanned ? .soon : .now
+        if isInLoop {
+            guard outbound.burst.sendsInHandler(at: .now) else { return .now }
+            if outbound.isTurnEndPlanned { return .planned }
+            outbound.isTurnEndPlanned = true
+            return .atEndOfTurn
         }
-        if outbound.isTurnEndPlanned { return .planned }
-        outbound.isTurnEndPlanned = true
-        return .atEndOfTurn
+        if outbound.isFlushPlanned { return .planned }
+        outbound.isFlushPlanned = outbound.burst.sends(at: .now, loop.latency)
+        return outbound.isFlushPlanned ? .soon : .now
     }
 
     /// The write may have emptied the queue, or have found that there is nobody to read.

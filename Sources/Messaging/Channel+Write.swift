@@ -69,9 +69,9 @@ extension Channel {
         let (action, waiters) = outbound.withLock { outbound in
             let (action, failed) = outbound.queue.refused(batch)
             perform(action, &outbound)
-            return (action, outbound.takeContinuations(failed))
+            return (action, outbound.takeWaiters(failed))
         }
-        for waiter in waiters { waiter.resume(throwing: ChannelError.handlesRefused(error)) }
+        for waiter in waiters { waiter.resume(with: .failure(ChannelError.handlesRefused(error))) }
         loop.execute { self.inbound.delegate?.channelFailed(.handlesRefused(error)) }
         return action
     }
@@ -82,9 +82,9 @@ extension Channel {
             let (action, finished) = outbound.queue.wrote(written, of: batch, isBlocked: isBlocked)
             perform(action, &outbound)
             if !isBlocked { outbound.keepSpare(batch.takeFirstBytes()) }
-            return (action, outbound.takeContinuations(finished))
+            return (action, outbound.takeWaiters(finished))
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.resume(with: .success(())) }
         return action
     }
 
@@ -103,13 +103,13 @@ extension Channel {
 
     func failWriting(_ closing: Closing, _ batch: OutboundQueue.Batch? = nil) {
         let (waiters, discarded) = outbound.withLock { outbound in
-            let waiters = outbound.takeContinuations(outbound.queue.fail(closing))
+            let waiters = outbound.takeWaiters(outbound.queue.fail(closing))
             if let batch { _ = outbound.queue.wrote(0, of: batch, isBlocked: false) }
             if outbound.closesAfterWrite { outbound.closeSocket() }
             return (waiters, outbound.queue.takeDiscarded())
         }
         withExtendedLifetime(discarded) {}
-        for waiter in waiters { waiter.resume(throwing: ChannelError.closed(closing)) }
+        for waiter in waiters { waiter.resume(with: .failure(ChannelError.closed(closing))) }
         loop.execute { self.closeIfDone() }
     }
 

@@ -11,6 +11,8 @@ package enum ChannelError: Error, Sendable {
     /// Nothing was queued, because the peer would refuse it.
     case tooLong(count: Int, limit: Int)
     case notEncodable(any Error)
+    /// What is queued could not be written in time; it stays queued.
+    case notFlushed(after: Duration)
     /// The peer broke the framing; the channel closes.
     case protocolViolation(WireError)
     /// The peer's first bytes are the beginning of no hello, and these they are; the channel closes.

@@ -18,8 +18,8 @@ struct Outbound: ~Copyable {
     var burst = SendBurst()
     /// The loop is done with the socket; the writer that is under way closes it.
     var closesAfterWrite = false
-    var continuations: [UInt64: CheckedContinuation<Void, any Error>] = [:]
-    var lastWaiter: UInt64 = 0
+    var waiters: [UInt64: FlushWaiter] = [:]
+    private var lastWaiter: UInt64 = 0
     /// A buffer that has been used before, so that most sends allocate nothing.
     private var spare: [UInt8] = []
 
@@ -45,8 +45,13 @@ struct Outbound: ~Copyable {
         spare = buffer
     }
 
-    mutating func takeContinuations(_ ids: [UInt64]) -> [CheckedContinuation<Void, any Error>] {
-        ids.compactMap { continuations.removeValue(forKey: $0) }
+    mutating func newWaiter() -> UInt64 {
+        lastWaiter += 1
+        return lastWaiter
+    }
+
+    mutating func takeWaiters(_ ids: [UInt64]) -> [FlushWaiter] {
+        ids.compactMap { waiters.removeValue(forKey: $0) }
     }
 
     /// Closes the socket now, or leaves that to the writer that is using it.

@@ -50,7 +50,7 @@
                 // Nothing can be waited for any more, and to go on would take all of a processor for ever.
                 if count == -1, errno != EINTR {
                     let reason = Errno(rawValue: errno)
-                    fatalError("\(reason): this program has closed the descriptor that an message loop waits with")
+                    fatalError("\(reason): this program has closed the descriptor that a message loop waits with")
                 }
                 woken(Int(count))
                 guard count > 0 else { return }

@@ -190,4 +190,44 @@ struct DeliveryTests {
         let error = #expect(throws: ForkError.self) { try child.enqueue("too late") }
         #expect(error?.code == .disconnected)
     }
+
+    @Test(
+        "2: what a handler sends arrives while it runs, and where it crashes", arguments: [1, 6, 1000],
+        ["stay", "crash"])
+    func sendsOfHandler(_ count: Int, _ end: String) async throws {
+        let child = try Fixture.fork("send-in-handler", "\(count)", end)
+        try child.enqueue("go")
+        let numbers = try await within {
+            var numbers: [Int] = []
+            for try await number in child.messages(of: Int.self).prefix(count) { numbers.append(number) }
+            return numbers
+        }
+        #expect(numbers == Array(0..<count))
+        child.kill(.kill)
+    }
+
+    @Test("2: a flush that blocks says when its time is over, and what is left still arrives")
+    func blockingFlush() async throws {
+        let child = try Fixture.fork("echo")
+        child.kill(.stop)
+        try child.enqueue(bytes: [UInt8](repeating: 1, count: 4 << 20))
+        let error = await blocking { #expect(throws: ForkError.self) { try child.flush(within: .milliseconds(50)) } }
+        #expect(error?.code == .timedOut)
+        child.kill(Signal(rawValue: 18))
+        let recorder = Recorder(child)
+        try await blocking { Result { try child.flush(within: .seconds(60)) } }.get()
+        child.disconnect()
+        try await closed(child)
+        #expect(recorder.all.contains(.bytes(4 << 20)))
+    }
+
+    @Test("2: a flush that blocks throws when the child is gone with what it waits for")
+    func blockingFlushToNobody() async throws {
+        let child = try Fixture.fork("mute")
+        try child.enqueue(bytes: [UInt8](repeating: 1, count: 4 << 20))
+        let flush = Task.detached { try await blocking { Result { try child.flush(within: .seconds(60)) } }.get() }
+        child.kill(.kill)
+        let error = await #expect(throws: ForkError.self) { try await within { try await flush.value } }
+        #expect(error?.code == .disconnected)
+    }
 }

@@ -68,17 +68,26 @@ struct ChannelTests {
         }
     }
 
-    @Test("messages sent on the loop leave together at the end of the turn")
+    @Test(
+        "the first messages that are sent on the loop leave at once, and a burst leaves together at the end of the turn"
+    )
     func gathering() async throws {
         let (one, two) = try End.facingSocket()
         _ = try await two.readFrame()
-        let written = Journal<Bool>()
+        let available = Journal<Int>()
         one.onLoop { channel in
-            for number in 0..<10 { _ = try? channel.send(number) }
-            written.append(two.bytesAvailable == 0)
+            channel.outbound.withLock {
+                $0.burst = SendBurst(gaps: .init(outside: .seconds(3600), inHandler: .seconds(3600)))
+            }
+            for number in 0..<20 {
+                _ = try? channel.send(number)
+                available.append(two.bytesAvailable)
+            }
         }
-        #expect(try await written.wait(forCount: 1) == [true])
-        for number in 0..<10 {
+        let first = SendBurst.writtenAtOnce
+        let counts = try await available.wait(forCount: 20)
+        #expect(counts == (0..<20).map { (min($0 + 1, first)) * (FrameHeader.size + 1) })
+        for number in 0..<20 {
             #expect(try await two.readFrame().body == Array("\(number)".utf8))
         }
     }
@@ -281,12 +290,12 @@ struct ChannelTests {
         #expect(try await within { await before.value } == "CancellationError")
         let kept = Task { await laterFailure { try await one.channel.flush() } }
         let cancelled = Task { await laterFailure { try await one.channel.flush() } }
-        try await eventually("both wait") { one.channel.outbound.withLock { $0.continuations.count } == 2 }
+        try await eventually("both wait") { one.channel.outbound.withLock { $0.waiters.count } == 2 }
         cancelled.cancel()
         #expect(try await within { await cancelled.value } == "CancellationError")
         _ = try await two.read(3_000_100)
         #expect(try await within { await kept.value } == nil)
-        #expect(one.channel.outbound.withLock { $0.continuations.isEmpty })
+        #expect(one.channel.outbound.withLock { $0.waiters.isEmpty })
     }
 
     @Test("a flush that is cancelled at any moment ends, either way")
@@ -300,7 +309,7 @@ struct ChannelTests {
             #expect(outcome == nil || outcome == "CancellationError")
         }
         try await within { try await one.channel.flush() }
-        #expect(one.channel.outbound.withLock { $0.continuations.isEmpty })
+        #expect(one.channel.outbound.withLock { $0.waiters.isEmpty })
         withExtendedLifetime(_two) {}
     }
 

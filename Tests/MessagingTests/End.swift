@@ -88,6 +88,14 @@ final class End: ChannelDelegate {
         channel.loop.execute { [channel] in body(channel) }
     }
 
+    /// Has what is sent from now on belong to one burst whose first messages have been written, however long it takes.
+    func burst() throws {
+        channel.outbound.withLock {
+            $0.burst = SendBurst(gaps: .init(outside: .seconds(3600), inHandler: .seconds(3600)))
+        }
+        for _ in 0..<SendBurst.writtenAtOnce { try channel.send("burst") }
+    }
+
     /// Returns when all that was handed to the loop before has run, and what that has gathered is written.
     func settle() async throws {
         let settled = Journal<Bool>()
@@ -148,6 +156,7 @@ extension ChannelError {
         case .protocolViolation(let error): "protocolViolation \(error)"
         case .notSpoken(_, let error): "protocolViolation \(error)"
         case .badPayload(let error): "badPayload \(error.code)"
+        case .notFlushed: "notFlushed"
         case .handlesLost(let announced): "handlesLost \(announced)"
         case .handlesNotTaken(let announced): "handlesNotTaken \(announced)"
         case .handlesNotTakenByPeer: "handlesNotTakenByPeer"

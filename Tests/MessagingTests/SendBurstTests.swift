@@ -38,6 +38,22 @@ struct SendBurstTests {
         #expect(gathered(Array(repeating: .zero, count: 50), .lowest).allSatisfy { !$0 })
     }
 
+    @Test("in a handler a burst may be slower, and what it has gathered is written after a millisecond at the latest")
+    func handler() {
+        var burst = SendBurst()
+        var time = start
+        let result = (0..<40).map { _ in
+            time += .microseconds(99)
+            return burst.sendsInHandler(at: time)
+        }
+        // The eighth is written at once, and after it each eleventh.
+        let times = Set((0..<40).filter { !result[$0] })
+        #expect(times == Set(0..<8).union([18, 29]))
+        time += .microseconds(100)
+        let isGatheredAfterAPause = burst.sendsInHandler(at: time)
+        #expect(!isGatheredAfterAPause)
+    }
+
     @Test("bursts arrive to the last message on channels that share a loop, whatever else that hears of")
     func sharedLoop() async throws {
         let loop = try MessageLoop(named: "test-shared")
@@ -52,7 +68,9 @@ struct SendBurstTests {
                     return (one, two)
                 }
                 // However slow the machine is, all that one task sends is one burst.
-                one.channel.outbound.withLock { $0.burst = SendBurst(gap: .seconds(60)) }
+                one.channel.outbound.withLock {
+                    $0.burst = SendBurst(gaps: .init(outside: .seconds(60), inHandler: .seconds(60)))
+                }
                 group.addTask {
                     for burst in 1...500 {
                         for number in 0..<40 { try one.channel.send(bytes: [UInt8(number)]) }

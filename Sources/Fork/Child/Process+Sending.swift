@@ -70,4 +70,16 @@ extension Process {
         let side = try ChildSide.require()
         try await ForkError.wrappingAsync { try await side.channel.flush() }
     }
+
+    /// The same as ``flush()``, but blocks the calling thread: for handlers, whose thread is the one that would write, and for
+    /// the last words of a program that is about to crash or to call `_exit`.
+    ///
+    /// - Parameter time: how long to wait at most. Zero tries once.
+    /// - Throws: ``ForkError`` with the code `timedOut` if the time is over first, and then what is left stays in the queue;
+    ///   `disconnected` and `notForked` as ``flush()`` does.
+    @available(*, noasync, message: "In asynchronous code use `try await flush()`, which blocks no thread")
+    public static func flush(within time: Duration) throws {
+        let side = try ChildSide.require()
+        try ForkError.wrapping { try side.channel.flush(within: time) }
+    }
 }

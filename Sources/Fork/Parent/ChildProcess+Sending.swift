@@ -74,6 +74,17 @@ extension ChildProcess {
         try await ForkError.wrappingAsync { try await channel.flush() }
     }
 
+    /// The same as ``flush()``, but blocks the calling thread: for handlers, whose thread is the one that would write, and for
+    /// the last words of a program.
+    ///
+    /// - Parameter time: how long to wait at most. Zero tries once.
+    /// - Throws: ``ForkError`` with the code `timedOut` if the time is over first, and then what is left stays in the queue;
+    ///   `disconnected` as ``flush()`` does.
+    @available(*, noasync, message: "In asynchronous code use `try await flush()`, which blocks no thread")
+    public func flush(within time: Duration) throws {
+        try ForkError.wrapping { try channel.flush(within: time) }
+    }
+
     /// How many messages were accepted by `send` and have never left this process, because the child ended, or broke the
     /// protocol, before they were written. Final once the disconnect event has come; 0 as long as nothing is lost.
     ///

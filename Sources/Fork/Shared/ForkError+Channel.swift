@@ -38,6 +38,8 @@ extension ForkError {
                 """)
         case .notEncodable(let cause):
             self.init(.notEncodable, "The value can't be encoded as JSON: \(Self.text(of: cause))", cause: cause)
+        case .notFlushed(let time):
+            self.init(.timedOut, "Not all messages could be written within \(time); they stay in the queue")
         case .handlesLost(let announced):
             self.init(
                 .handlesLost,
@@ -100,6 +102,14 @@ extension ForkError {
     }
 
     /// Any error of the modules below, as the one that users see; cancellation stays what it is.
+    static func wrapping<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as ChannelError {
+            throw ForkError(error)
+        }
+    }
+
     static func wrappingAsync<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()

@@ -25,7 +25,7 @@ public struct ForkError: Error, Sendable {
         private enum Kind: String, Sendable {
             case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
             case invalidMessage, handlesLost, notSupported, protocolViolation, abortedByPeer, handlerFailed
-            case streamClosed, outputTooLong, system
+            case streamClosed, outputTooLong, timedOut, system
         }
 
         private let kind: Kind
@@ -65,6 +65,8 @@ public struct ForkError: Error, Sendable {
         public static let streamClosed = Code(.streamClosed)
         /// A child has written more than was asked for.
         public static let outputTooLong = Code(.outputTooLong)
+        /// The time for something is over, and it has not come to its end.
+        public static let timedOut = Code(.timedOut)
         /// The kernel refused something else.
         public static let system = Code(.system)
 

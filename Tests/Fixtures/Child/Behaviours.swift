@@ -205,6 +205,18 @@ func throwInHandler() {
     Process.serve()
 }
 
+/// Sends some numbers in a handler that does not return, or that crashes right after. More of them than are written at once
+/// are flushed.
+func sendInHandler(count: Int, end: String) {
+    Process.onMessage { _ in
+        for number in 0..<count { try Process.send(number) }
+        if count > 8 { try Process.flush(within: .seconds(60)) }
+        if end == "crash" { kill(getpid(), SIGKILL) }
+        while true { pause() }
+    }
+    Process.serve()
+}
+
 func exitInHandler() {
     Process.onMessage { _ in
         for number in 0..<1000 { try Process.send(number) }

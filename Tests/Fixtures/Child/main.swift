@@ -23,6 +23,7 @@ case "flood": try await flood(count: number(1), size: number(2))
 case "report": try report()
 case "hold": holdChannel()
 case "throw": throwInHandler()
+case "send-in-handler": sendInHandler(count: number(1), end: arguments[2])
 case "exit-in-handler": exitInHandler()
 case "orphan": orphan(path: arguments[1])
 case "mute": while true { pause() }

@@ -29,11 +29,11 @@ extension ForkError {
                 The message can't be sent to Node.js: an object whose `cmd` begins with "NODE_" would be taken for one of \
                 Node's own messages, and lost
                 """)
-        case .notEncodable(NodeEncoder.Refusal.integer(let integer)):
+        case .notEncodable(let integer as JSONText.IntegerBeyondDouble):
             self.init(
                 .notEncodable,
                 """
-                The message can't be sent to Node.js: JavaScript has no number \(integer.excerpt()) and would read another; \
+                The message can't be sent to Node.js: JavaScript has no number \(integer.literal) and would read another; \
                 send it as a string
                 """)
         case .notEncodable(let cause):

@@ -17,12 +17,12 @@ package enum JSONText {
 
     /// Appends the compact JSON text of a value.
     ///
-    /// A value that encodes nothing is `{}`. Where this throws, `bytes` is what it was before.
+    /// If this throws, `bytes` is what it was before.
     ///
     /// - Parameter numbersAreDoubles: the reader has no other numbers than doubles, as JavaScript: an integer that it would
     ///   take for another is refused. This is found out while the text is written, so no text is read for it.
-    /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512 levels),
-    ///   ``IntegerBeyondDouble``, and whatever the value's `encode(to:)` throws.
+    /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512 levels) and
+    ///   for a value that encodes nothing; ``IntegerBeyondDouble``; and whatever the value's `encode(to:)` throws.
     package static func append(
         _ value: some Encodable, numbersAreDoubles: Bool = false, to bytes: inout [UInt8]
     ) throws {
@@ -33,7 +33,7 @@ package enum JSONText {
         let slot = EncodingSlot(session: session, writer: writer)
         do {
             try slot.encode(value)
-            try session.check()
+            try session.finish()
             writer.finish()
             if numbersAreDoubles { try writer.text.pointee.requireDoubles() }
         } catch {
@@ -80,6 +80,8 @@ final class EncodingSession {
     @exclusivity(unchecked) private var failure: (any Error)?
     /// Slots that nobody knows any more. The first holds the others.
     @exclusivity(unchecked) private var recycled: EncodingSlot?
+    /// Those of super encoders, which may be written to up to the end.
+    @exclusivity(unchecked) private var detached: [EncodingSlot] = []
     @exclusivity(unchecked) private var types = TypeCache<(any DirectlyEncodable.Type)?>()
     /// For each type of keys that was asked for twice.
     @exclusivity(unchecked) private var containerMakers = TypeCache<AnyContainerMaker>()
@@ -95,6 +97,13 @@ final class EncodingSession {
         fail(error)
         // One by one: released as a chain they would need as much stack as there are.
         while recycledSlot() != nil {}
+        detached = []
+    }
+
+    /// Throws if anything went wrong, or if a super encoder was not used.
+    func finish() throws {
+        try check()
+        for slot in detached { try slot.requireContent() }
     }
 
     // MARK: Slots
@@ -104,6 +113,10 @@ final class EncodingSession {
         slot.reset()
         slot.outer = recycled
         recycled = slot
+    }
+
+    func detach(_ slot: EncodingSlot) {
+        detached.append(slot)
     }
 
     func recycledSlot() -> EncodingSlot? {

@@ -96,7 +96,7 @@ final class TextWriter {
             text.pointee.noteIntegers(of: splice.writer.text.pointee)
             spliced.append(UnsafeBufferPointer(rebasing: text.pointee.bytes[position..<splice.offset]))
             let part = splice.writer.text.pointee.bytes
-            if part.isEmpty { spliced.append(ascii: "{}") } else { spliced.append(part) }
+            spliced.append(part)
             position = splice.offset
         }
         spliced.append(UnsafeBufferPointer(rebasing: text.pointee.bytes[position...]))

@@ -61,6 +61,25 @@ struct LaunchTests {
         }
     }
 
+    @Test(
+        "a script that can't be run by itself: the options that run it are named",
+        arguments: ["worker.js", "worker.mjs", "worker.cjs", "worker.py", "worker"], [0o644, 0o755])
+    func scriptWithoutInterpreter(_ name: String, _ mode: mode_t) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fork-scripts-\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let path = directory.appendingPathComponent(name).path
+        try "process.exit(0)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        chmod(path, mode)
+        let error = try failure(path)
+        #expect(error.code == .launchFailed && error.errno == (mode == 0o644 ? .permissionDenied : .execFormatError))
+        #expect(error.message.contains("`Options.node()`") == name.hasSuffix("js"), "\(error)")
+        #expect(error.message.contains("option interpreter") == (name != "worker"), "\(error)")
+        // An interpreter that is named is not missing.
+        let interpreted = try failure("/etc/passwd") { $0.interpreter = .init(path) }
+        #expect(!interpreted.message.contains("Options.node()"), "\(interpreted)")
+    }
+
     @Test("a program that is being written")
     func beingWritten() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("fork-busy-\(UUID())").path

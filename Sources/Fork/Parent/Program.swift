@@ -123,18 +123,32 @@ struct Program: ~Copyable {
         let what = executable == path || executable.hasSuffix("/" + path) ? "it" : "'\(executable.asPart)'"
         return switch errno {
         case .permissionDenied where System.isDirectory(executable): "\(what) is a directory"
-        case .permissionDenied: "\(what) is not executable, or a directory on its path can't be searched"
+        case .permissionDenied:
+            "\(what) is not executable, or a directory on its path can't be searched\(interpreterHint)"
         case .noSuchFileOrDirectory where System.exists(executable):
             "the interpreter in its first line, or the loader that it was linked for, does not exist"
         case .noSuchFileOrDirectory where options.interpreter == nil && !path.hasPrefix("/"): missingInDirectory
         case .noSuchFileOrDirectory: what == "it" ? "there is no such file" : "there is no \(what)"
-        case .execFormatError: "\(what) is neither a program of this machine nor a script with a '#!' line"
+        case .execFormatError:
+            "\(what) is neither a program of this machine nor a script with a '#!' line\(interpreterHint)"
         case .tooManyOpenFiles: "this process has no descriptors left"
         case .tooManyOpenFilesInSystem: "the system has no descriptors left"
         case .resourceTemporarilyUnavailable: "the limit on processes or threads is reached"
         case .textFileBusy: "\(what) is being written"
         case .argListTooLong: "its arguments and environment are too long"
         default: "\(errno)"
+        }
+    }
+
+    /// What runs a file whose name says that it is a script; empty for other files.
+    private var interpreterHint: String {
+        guard options.interpreter == nil else { return "" }
+        let name = path.split(separator: ".").last.map(String.init)
+        return switch name {
+        case "js", "mjs", "cjs":
+            "; `Options.node()` runs it with Node.js, and the option interpreter with a program that you name"
+        case "py": "; the option interpreter names the program that runs it, such as `.init(\"python3\")`"
+        default: ""
         }
     }
 

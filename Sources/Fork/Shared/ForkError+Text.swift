@@ -14,7 +14,7 @@ extension ForkError {
     /// Any error as a part of a message.
     ///
     /// The text of a coding error would show the whole value, which may be megabytes and private, and a key for each level
-    /// of depth; what is wrong, and the ends of the path, are enough.
+    /// of depth; its description, and the ends of the path, are enough.
     static func text(of error: any Error) -> String {
         switch error {
         case EncodingError.invalidValue(_, let context):
@@ -29,6 +29,7 @@ extension ForkError {
 
     private static func text(_ type: String, _ path: [any CodingKey], _ description: String) -> String {
         let place = path.isEmpty ? "" : " at \(path.excerpt)"
-        return "\(type)\(place): \(description.excerpt(longestPart))"
+        // Room for a type, the beginning of a message, and what is wrong with it.
+        return "\(type)\(place): \(description.excerpt(2 * longestPart))"
     }
 }

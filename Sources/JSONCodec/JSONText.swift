@@ -6,7 +6,7 @@ package enum JSONText {
     /// debug builds and 6 MB with AddressSanitizer; most of it is the standard library's. So 8 MB are enough, 512 KB are not.
     package static let maximumDepth = 512
 
-    /// An integer that no double equals, where the reader has no other numbers.
+    /// An integer that no double equals, for a reader that has no other numbers.
     package struct IntegerBeyondDouble: Error, Equatable, Sendable {
         package let literal: String
 

@@ -27,8 +27,8 @@ extension JSON: Codable {
 
     /// Writes the value as it is.
     ///
-    /// - Throws: `EncodingError` for what JSON cannot express: NaN, the infinities, and an object from a literal that has a
-    ///   key twice.
+    /// - Throws: `EncodingError` for what JSON cannot express: NaN, the infinities, and an object from a literal that
+    ///   has a key twice.
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .null:
@@ -78,8 +78,8 @@ extension JSON.Object: Codable {
 extension JSON: CustomStringConvertible {
     /// The value as compact JSON text, which parses back to an equal value.
     ///
-    /// What JSON does not have is shown as it is: NaN and the infinities as `nan`, `inf` and `-inf`, and both members of a
-    /// key that a literal has twice. Such a text does not parse.
+    /// What JSON does not have is shown as it is: NaN and the infinities as `nan`, `inf` and `-inf`, and both members
+    /// of a key that a literal has twice. Such a text does not parse.
     public var description: String {
         var text = Text()
         defer { text.deallocate() }

@@ -4,9 +4,9 @@ extension JSON {
     /// It is a collection of `(key, value)` pairs. Equality ignores the order. Keys are equal when they have the same
     /// Unicode scalars, so "\u{e9}" and "e\u{301}" are two keys.
     ///
-    /// No two members have the same key, unless the object was made from a literal that has a key twice. A literal cannot
-    /// fail, so such an object keeps all members that were written, and to encode or to send it is an error that names the
-    /// key. Setting that key leaves one member, and so repairs the object.
+    /// No two members have the same key, unless the object was made from a literal that has a key twice. A literal
+    /// cannot fail, so such an object keeps all members that were written, and to encode or to send it is an error that
+    /// names the key. Setting that key leaves one member, and so repairs the object.
     public struct Object: Sendable {
         struct Member: Sendable {
             let key: ExactString

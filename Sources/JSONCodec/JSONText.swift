@@ -19,10 +19,11 @@ package enum JSONText {
     ///
     /// If this throws, `bytes` is what it was before.
     ///
-    /// - Parameter numbersAreDoubles: the reader has no other numbers than doubles, as JavaScript: an integer that it would
-    ///   take for another is refused. This is found out while the text is written, so no text is read for it.
-    /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512 levels) and
-    ///   for a value that encodes nothing; ``IntegerBeyondDouble``; and whatever the value's `encode(to:)` throws.
+    /// - Parameter numbersAreDoubles: the reader has no other numbers than doubles, as JavaScript: an integer that it
+    ///   would take for another is refused. This is found out while the text is written, so no text is read for it.
+    /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512
+    ///   levels) and for a value that encodes nothing; ``IntegerBeyondDouble``; and whatever the value's `encode(to:)`
+    ///   throws.
     package static func append(
         _ value: some Encodable, numbersAreDoubles: Bool = false, to bytes: inout [UInt8]
     ) throws {

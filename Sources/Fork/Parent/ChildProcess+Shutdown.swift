@@ -47,8 +47,8 @@ extension ChildProcess {
     ///   - time: how long it may take to end by itself; see ``shutdown(within:)``. Default: five seconds.
     ///   - body: what is done with the child.
     /// - Returns: what the body returns, once the child has ended.
-    /// - Throws: what ``fork(path:arguments:options:)-(FilePath,_,_)`` throws, or what the body throws, once the child has
-    ///   ended.
+    /// - Throws: what ``fork(path:arguments:options:)-(FilePath,_,_)`` throws, or what the body throws, once the child
+    ///   has ended.
     public static func withFork<Result>(
         path: FilePath, arguments: [String] = [], options: Options = Options(),
         shutdownWithin time: Duration = .seconds(5),

@@ -6,3 +6,4 @@
 @_exported public import struct Reactor.Signal
 @_exported public import struct SystemPackage.Errno
 @_exported public import struct SystemPackage.FileDescriptor
+@_exported public import struct SystemPackage.FilePath

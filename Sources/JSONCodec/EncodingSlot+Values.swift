@@ -96,7 +96,9 @@ extension EncodingSlot {
     /// The slot of the member or element that has just begun, in a writer of its own.
     func detachedChild(at place: Place) -> EncodingSlot {
         let apart = writer.spliceValue(at: writer.text.pointee.count)
-        return EncodingSlot(session: session, writer: apart, parent: self, place: place)
+        let slot = EncodingSlot(session: session, writer: apart, parent: self, place: place)
+        session.detach(slot)
+        return slot
     }
 
     /// Refuses the scalars that JSON has no form for, before anything is written for them.

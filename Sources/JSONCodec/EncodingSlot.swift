@@ -125,7 +125,7 @@ final class EncodingSlot {
     private func writeComposite<T: Encodable>(_ value: T) throws {
         if T.self == JSON.self {
             let json = unsafeBitCast(value, to: JSON.self)  // from a type to itself
-            try requireDepth(of: json, room: JSONText.maximumDepth - depth)
+            try requireEncodable(json, room: JSONText.maximumDepth - depth)
             writer.text.pointee.append(json: json)
             content = .scalar
         } else if let type = session.directType(of: T.self) {
@@ -133,18 +133,30 @@ final class EncodingSlot {
         } else {
             try session.recurse(into: self, value)
         }
-        if content == .nothing { _ = open(.object) }
         try session.check()
+        if content == .nothing { throw hasNothing(value, "\(T.self)") }
     }
 
-    private func requireDepth(of json: JSON, room: Int) throws {
+    /// Throws if nothing was written for this slot's value.
+    func requireContent() throws {
+        if content == .nothing { throw hasNothing(JSON.null, "The super encoder") }
+    }
+
+    private func hasNothing(_ value: Any, _ what: String) -> EncodingError {
+        invalid(
+            value, "\(what) did not encode any values; for an empty object or array, ask the encoder for a container.")
+    }
+
+    /// - Parameter room: how many levels of arrays and objects it may have.
+    private func requireEncodable(_ json: JSON, room: Int) throws {
         switch json {
         case .array(let elements):
             guard room > 0 else { throw tooDeep(.array) }
-            for element in elements { try requireDepth(of: element, room: room - 1) }
+            for element in elements { try requireEncodable(element, room: room - 1) }
         case .object(let object):
             guard room > 0 else { throw tooDeep(.object) }
-            try object.forEachMember { _, value in try requireDepth(of: value, room: room - 1) }
+            if let key = object.repeatedKey { throw EncodingError.repeated(PathKey(key), path: path) }
+            try object.forEachMember { _, value in try requireEncodable(value, room: room - 1) }
         case .double(let double):
             try requireEncodable(double)
         case .null, .bool, .integer, .unsigned, .string:
@@ -225,7 +237,7 @@ final class EncodingSlot {
     /// - Throws: where the object has that key already; then nothing is written.
     @inline(__always)
     func beginMember(_ key: some CodingKey) throws {
-        guard try beginMember(named: key.stringValue) else { throw repeated(key) }
+        guard try beginMember(named: key.stringValue) else { throw EncodingError.repeated(key, path: path) }
     }
 
     /// False where the object has that key already.
@@ -239,11 +251,6 @@ final class EncodingSlot {
             : appendAmongMany(key)
         if isNew { count += 1 }
         return isNew
-    }
-
-    @inline(never)
-    private func repeated(_ key: some CodingKey) -> EncodingError {
-        invalid(key.stringValue, "The object has that key already; two members cannot share one.", at: key)
     }
 
     func beginElement() throws {

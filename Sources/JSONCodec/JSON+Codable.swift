@@ -27,7 +27,8 @@ extension JSON: Codable {
 
     /// Writes the value as it is.
     ///
-    /// - Throws: `EncodingError` for NaN and the infinities, which JSON cannot express.
+    /// - Throws: `EncodingError` for what JSON cannot express: NaN, the infinities, and an object from a literal that
+    ///   has a key twice.
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .null:
@@ -42,9 +43,19 @@ extension JSON: Codable {
             var container = encoder.unkeyedContainer()
             for element in elements { try container.encode(element) }
         case .object(let object):
+            if let key = object.repeatedKey { throw EncodingError.repeated(PathKey(key), path: encoder.codingPath) }
             var container = encoder.container(keyedBy: PathKey.self)
             for (key, value) in object { try container.encode(value, forKey: PathKey(key)) }
         }
+    }
+}
+
+extension EncodingError {
+    /// An object has a key twice, which no reader could tell apart.
+    static func repeated(_ key: some CodingKey, path: [any CodingKey]) -> EncodingError {
+        let description =
+            "The object has the key \"\(key.stringValue.excerpt())\" twice; give each member a key of its own."
+        return .invalidValue(key.stringValue, Context(codingPath: path + [key], debugDescription: description))
     }
 }
 
@@ -67,7 +78,8 @@ extension JSON.Object: Codable {
 extension JSON: CustomStringConvertible {
     /// The value as compact JSON text, which parses back to an equal value.
     ///
-    /// NaN and the infinities, which JSON does not have, are shown as `nan`, `inf` and `-inf`; such a text does not parse.
+    /// What JSON does not have is shown as it is: NaN and the infinities as `nan`, `inf` and `-inf`, and both members
+    /// of a key that a literal has twice. Such a text does not parse.
     public var description: String {
         var text = Text()
         defer { text.deallocate() }

@@ -23,10 +23,9 @@ extension JSON: ExpressibleByArrayLiteral {
 }
 
 extension JSON: ExpressibleByDictionaryLiteral {
-    /// The members in the order written. When a key is written twice, the last value counts.
+    /// The members in the order written. If a key is written twice, the object keeps both members, and to encode or to
+    /// send it is an error.
     public init(dictionaryLiteral members: (String, JSON)...) {
-        var object = Object()
-        for (key, value) in members { object[key] = value }
-        self = .object(object)
+        self = .object(Object(literal: members))
     }
 }

@@ -3,6 +3,10 @@ extension JSON {
     ///
     /// It is a collection of `(key, value)` pairs. Equality ignores the order. Keys are equal when they have the same
     /// Unicode scalars, so "\u{e9}" and "e\u{301}" are two keys.
+    ///
+    /// No two members have the same key, unless the object was made from a literal that has a key twice. A literal
+    /// cannot fail, so such an object keeps all members that were written, and to encode or to send it is an error that
+    /// names the key. Setting that key leaves one member, and so repairs the object.
     public struct Object: Sendable {
         struct Member: Sendable {
             let key: ExactString
@@ -10,8 +14,10 @@ extension JSON {
         }
 
         private var members: [Member]
-        /// Where each key stands, once they are many: few are found sooner by looking at each.
+        /// Where each key stands first, once they are many: few are found sooner by looking at each.
         private var places: [ExactString: Int]?
+        /// A literal had some key twice.
+        private var hasRepeatedKeys = false
 
         private static let fewMembers = 16
 
@@ -29,14 +35,14 @@ extension JSON {
         private mutating func findPlaces() {
             places =
                 members.count <= Self.fewMembers
-                ? nil : Dictionary(uniqueKeysWithValues: zip(members.lazy.map(\.key), members.indices))
+                ? nil : Dictionary(zip(members.lazy.map(\.key), members.indices)) { first, _ in first }
         }
 
         private func place(of key: ExactString) -> Int? {
             places.map { $0[key] } ?? members.firstIndex { $0.key == key }
         }
 
-        /// The value of that key, or nil where there is none.
+        /// The value of that key, the first if a literal had it twice, or nil if there is none.
         ///
         /// Setting a value replaces the one that is there and keeps its place, or adds a member at the end. Setting nil
         /// removes the member; to store a null, set `.null`.
@@ -44,6 +50,7 @@ extension JSON {
             get { place(of: ExactString(key)).map { members[$0].value } }
             set {
                 let key = ExactString(key)
+                if hasRepeatedKeys { removeRepetitions(of: key) }
                 switch (place(of: key), newValue) {
                 case (let place?, let value?): members[place].value = value
                 case (nil, let value?): append(Member(key: key, value: value))
@@ -62,6 +69,41 @@ extension JSON {
             } else if members.count > Self.fewMembers {
                 findPlaces()
             }
+        }
+
+        // MARK: Keys that a literal has twice
+
+        /// - Parameter literal: may have a key twice.
+        init(literal: [(String, JSON)]) {
+            self.init()
+            for (key, value) in literal {
+                let key = ExactString(key)
+                if place(of: key) != nil { hasRepeatedKeys = true }
+                append(Member(key: key, value: value))
+            }
+            if hasRepeatedKeys { findPlaces() }
+        }
+
+        private mutating func removeRepetitions(of key: ExactString) {
+            guard let first = place(of: key) else { return }
+            members = members.enumerated().filter { $0.offset <= first || $0.element.key != key }.map(\.element)
+            findPlaces()
+            hasRepeatedKeys = repeatedKey != nil
+        }
+
+        /// The first key that an earlier member has already; such an object is no JSON.
+        var repeatedKey: String? {
+            guard hasRepeatedKeys else { return nil }
+            return members.indices.first { place(of: members[$0].key) != $0 }.map { members[$0].key.string }
+        }
+
+        /// Whether the same keys have the same values in the same order; for objects that have a key twice.
+        private func hasSameRepetitions(as other: Self) -> Bool {
+            members.allSatisfy { values(of: $0.key) == other.values(of: $0.key) }
+        }
+
+        private func values(of key: ExactString) -> [JSON] {
+            members.filter { $0.key == key }.map(\.value)
         }
 
         /// Calls the closure with each member in order.
@@ -91,16 +133,18 @@ extension JSON.Object: RandomAccessCollection {
 }
 
 extension JSON.Object: ExpressibleByDictionaryLiteral {
-    /// The members in the order written. When a key is written twice, the last value counts.
+    /// The members in the order written. If a key is written twice, the object keeps both members, and to encode or to
+    /// send it is an error.
     public init(dictionaryLiteral members: (String, JSON)...) {
-        self.init()
-        for (key, value) in members { self[key] = value }
+        self.init(literal: members)
     }
 }
 
 extension JSON.Object: Hashable {
     public static func == (left: JSON.Object, right: JSON.Object) -> Bool {
-        left.count == right.count && left.members.allSatisfy { right[$0.key.string] == $0.value }
+        guard left.count == right.count, left.hasRepeatedKeys == right.hasRepeatedKeys else { return false }
+        if left.hasRepeatedKeys { return left.hasSameRepetitions(as: right) }
+        return left.members.allSatisfy { right[$0.key.string] == $0.value }
     }
 
     public func hash(into hasher: inout Hasher) {

@@ -42,8 +42,8 @@ extension JSON {
 
     /// Reads a value of type `T` out of this JSON.
     ///
-    /// - Throws: `DecodingError` when the JSON does not fit the type, `EncodingError` when it holds NaN or an infinity,
-    ///   or nests deeper than 512 levels.
+    /// - Throws: `DecodingError` if the JSON does not fit the type; `EncodingError` if it holds NaN, an infinity or an
+    ///   object that has a key twice, or nests deeper than 512 levels.
     public func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
         try JSONDocument.encoding(self).decode(type)
     }

@@ -1,12 +1,12 @@
 /// A parsed and checked JSON text, to be read as often as wanted, from any thread.
 package struct JSONDocument: Sendable {
-    private enum Content: Sendable {
+    enum Content: Sendable {
         /// Never an array or an object. It takes no allocation, but for a string that is long.
         case scalar(JSON)
         case tape(Tape, node: Int)
     }
 
-    private let content: Content
+    let content: Content
 
     /// Parses one JSON text. The bytes are not kept.
     ///

@@ -6,22 +6,37 @@ package enum JSONText {
     /// debug builds and 6 MB with AddressSanitizer; most of it is the standard library's. So 8 MB are enough, 512 KB are not.
     package static let maximumDepth = 512
 
+    /// An integer that no double equals, for a reader that has no other numbers.
+    package struct IntegerBeyondDouble: Error, Equatable, Sendable {
+        package let literal: String
+
+        package init(literal: String) {
+            self.literal = literal
+        }
+    }
+
     /// Appends the compact JSON text of a value.
     ///
-    /// A value that encodes nothing is `{}`. Where this throws, `bytes` is what it was before.
+    /// If this throws, `bytes` is what it was before.
     ///
-    /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512 levels),
-    ///   and whatever the value's `encode(to:)` throws.
-    package static func append(_ value: some Encodable, to bytes: inout [UInt8]) throws {
-        if appendScalar(value, to: &bytes) { return }
+    /// - Parameter numbersAreDoubles: the reader has no other numbers than doubles, as JavaScript: an integer that it
+    ///   would take for another is refused. This is found out while the text is written, so no text is read for it.
+    /// - Throws: `EncodingError` for what JSON cannot express (NaN, the same key twice in an object, more than 512
+    ///   levels) and for a value that encodes nothing; ``IntegerBeyondDouble``; and whatever the value's `encode(to:)`
+    ///   throws.
+    package static func append(
+        _ value: some Encodable, numbersAreDoubles: Bool = false, to bytes: inout [UInt8]
+    ) throws {
+        if try appendScalar(value, numbersAreDoubles, to: &bytes) { return }
         let session = EncodingSession()
         let writer = TextWriter()
         defer { writer.abandon() }
         let slot = EncodingSlot(session: session, writer: writer)
         do {
             try slot.encode(value)
-            try session.check()
+            try session.finish()
             writer.finish()
+            if numbersAreDoubles { try writer.text.pointee.requireDoubles() }
         } catch {
             session.end(error)
             throw error
@@ -32,7 +47,9 @@ package enum JSONText {
 
     /// Writes a value that is a scalar, and one that can be written, without all that an encoder needs. Each
     /// `unsafeBitCast` is from a type to itself.
-    private static func appendScalar<T: Encodable>(_ value: T, to bytes: inout [UInt8]) -> Bool {
+    private static func appendScalar<T: Encodable>(
+        _ value: T, _ numbersAreDoubles: Bool, to bytes: inout [UInt8]
+    ) throws -> Bool {
         if T.self == String.self {
             let string = unsafeBitCast(value, to: String.self)
             // An escape for every 32 bytes needs no more memory than that.
@@ -42,9 +59,10 @@ package enum JSONText {
             text.deallocate()
         } else if T.self == Int.self {
             var text = Text(capacity: 32)
+            defer { text.deallocate() }
             text.append(integer: unsafeBitCast(value, to: Int.self))
+            if numbersAreDoubles { try text.requireDoubles() }
             bytes.append(contentsOf: text.bytes)
-            text.deallocate()
         } else {
             return false
         }
@@ -63,6 +81,8 @@ final class EncodingSession {
     @exclusivity(unchecked) private var failure: (any Error)?
     /// Slots that nobody knows any more. The first holds the others.
     @exclusivity(unchecked) private var recycled: EncodingSlot?
+    /// Those of super encoders, which may be written to up to the end.
+    @exclusivity(unchecked) private var detached: [EncodingSlot] = []
     @exclusivity(unchecked) private var types = TypeCache<(any DirectlyEncodable.Type)?>()
     /// For each type of keys that was asked for twice.
     @exclusivity(unchecked) private var containerMakers = TypeCache<AnyContainerMaker>()
@@ -78,6 +98,13 @@ final class EncodingSession {
         fail(error)
         // One by one: released as a chain they would need as much stack as there are.
         while recycledSlot() != nil {}
+        detached = []
+    }
+
+    /// Throws if anything went wrong, or if a super encoder was not used.
+    func finish() throws {
+        try check()
+        for slot in detached { try slot.requireContent() }
     }
 
     // MARK: Slots
@@ -87,6 +114,10 @@ final class EncodingSession {
         slot.reset()
         slot.outer = recycled
         recycled = slot
+    }
+
+    func detach(_ slot: EncodingSlot) {
+        detached.append(slot)
     }
 
     func recycledSlot() -> EncodingSlot? {

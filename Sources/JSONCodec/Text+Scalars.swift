@@ -16,6 +16,7 @@ extension Text {
     }
 
     private mutating func append(magnitude: UInt64, isNegative: Bool) {
+        if magnitude > 1 << 53 { note(magnitude: magnitude, isNegative: isNegative) }
         reserve(21)
         if isNegative {
             start[count] = UInt8(ascii: "-")

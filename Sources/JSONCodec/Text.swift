@@ -9,6 +9,8 @@ struct Text {
     private var keys: UnsafeMutablePointer<Range<Int>>?
     private(set) var keyCount = 0
     private var keyCapacity = 0
+    /// The first integer written that no double equals.
+    private(set) var integerBeyondDouble: JSONText.IntegerBeyondDouble?
 
     init(capacity: Int = 512) {
         self.capacity = capacity
@@ -66,6 +68,24 @@ struct Text {
         swap(&start, &other.start)
         swap(&count, &other.count)
         swap(&capacity, &other.capacity)
+    }
+
+    // MARK: Large integers
+
+    /// Called for each integer of more than 53 bits.
+    @inline(never)
+    mutating func note(magnitude: UInt64, isNegative: Bool) {
+        guard integerBeyondDouble == nil, Double(exactly: magnitude) == nil else { return }
+        integerBeyondDouble = .init(literal: "\(isNegative ? "-" : "")\(magnitude)")
+    }
+
+    /// Remembers what is known of a text that becomes a part of this one.
+    mutating func noteIntegers(of part: Text) {
+        integerBeyondDouble = integerBeyondDouble ?? part.integerBeyondDouble
+    }
+
+    func requireDoubles() throws {
+        if let integerBeyondDouble { throw integerBeyondDouble }
     }
 
     // MARK: Keys

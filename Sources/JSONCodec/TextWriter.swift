@@ -93,9 +93,10 @@ final class TextWriter {
         var position = 0
         for (_, splice) in ordered {
             splice.writer.finish()
+            text.pointee.noteIntegers(of: splice.writer.text.pointee)
             spliced.append(UnsafeBufferPointer(rebasing: text.pointee.bytes[position..<splice.offset]))
             let part = splice.writer.text.pointee.bytes
-            if part.isEmpty { spliced.append(ascii: "{}") } else { spliced.append(part) }
+            spliced.append(part)
             position = splice.offset
         }
         spliced.append(UnsafeBufferPointer(rebasing: text.pointee.bytes[position...]))

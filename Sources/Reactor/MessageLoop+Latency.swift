@@ -4,6 +4,9 @@ extension MessageLoop {
     /// To be put to sleep and woken up on another core takes longer than to answer a message: some 25 to 60 microseconds of
     /// a round trip. A loop that looks for events instead of sleeping saves that, and keeps its core busy meanwhile. On one
     /// core nothing can come while the loop looks, and no setting makes it do so.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Latency: UInt8, Sendable {
         /// Looks for up to 50 microseconds before it sleeps, while messages come in quick succession and looking has found
         /// them. An idle loop costs nothing, and neither does one whose messages come singly. The default.

@@ -1,7 +1,7 @@
 #if os(Linux)
     internal import CLinux
     internal import Glibc
-    internal import SystemPackage
+    package import SystemPackage
 
     /// A start with its descriptors in place, which can be made from any thread.
     final class PreparedSpawn: Sendable {
@@ -10,8 +10,8 @@
             var spawned: clinux_spawned
         }
 
-        private let path: String
-        private let arguments: [String]
+        private let path: FilePath
+        private let arguments: [[UInt8]]
         private let environment: [[UInt8]]
         let attributes: SpawnAttributes
         private let descriptors: [clinux_descriptor]
@@ -23,7 +23,7 @@
         private let workingDirectoryNumber: CInt
 
         init(
-            path: String, arguments: [String], environment: [[UInt8]], attributes: SpawnAttributes,
+            path: FilePath, arguments: [[UInt8]], environment: [[UInt8]], attributes: SpawnAttributes,
             sources: [SharedDescriptor], targets: [CInt], open: [CInt], kept: [CInt],
             workingDirectory: consuming Descriptor?
         ) {
@@ -58,9 +58,9 @@
                 clinux_limit(resource: clinux_resource_number($0.resource.number), soft: $0.soft, hard: $0.hard)
             }
             let groups = attributes.groups ?? []
-            let failure = withCStrings(arguments.map { Array($0.utf8) }) { arguments in
+            let failure = withCStrings(arguments) { arguments in
                 withCStrings(environment) { environment in
-                    path.withCString { path in
+                    path.withPlatformString { path in
                         withBuffers(limits, groups) { limits, groups in
                             var request = request(path, arguments, environment, limits, groups)
                             return withBuffers(open, kept) { open, kept in
@@ -130,6 +130,15 @@
             first.withUnsafeBufferPointer { first in
                 second.withUnsafeBufferPointer { second in body(first, second) }
             }
+        }
+    }
+
+    extension FilePath {
+        /// Opens a directory, for a child to start in.
+        package func openDirectory() throws(Errno) -> Descriptor {
+            let number = withPlatformString { clinux_open_directory($0) }
+            if number == -1 { throw Errno(rawValue: errno) }
+            return Descriptor(owning: number)
         }
     }
 

@@ -13,10 +13,10 @@ package struct SpawnRequest: ~Copyable {
         }
     }
 
-    package var path: String
-    /// With the program's name first.
-    package var arguments: [String]
-    /// As `NAME=value`, which need not be UTF-8.
+    package var path: FilePath
+    /// With the program's name first. None need be UTF-8.
+    package var arguments: [[UInt8]]
+    /// As `NAME=value`, which need not be UTF-8 either.
     package var environment: [[UInt8]]
     package var workingDirectory: Descriptor?
     /// What the child's descriptors are. A standard stream that is not among them is this process's.
@@ -28,7 +28,7 @@ package struct SpawnRequest: ~Copyable {
     package var inheritedDescriptors: [CInt] = []
     package var attributes = SpawnAttributes()
 
-    package init(path: String, arguments: [String], environment: [[UInt8]], channel: consuming Descriptor) {
+    package init(path: FilePath, arguments: [[UInt8]], environment: [[UInt8]], channel: consuming Descriptor) {
         self.path = path
         self.arguments = arguments
         self.environment = environment

@@ -72,8 +72,6 @@ package enum NodeEncoder {
     package enum Refusal: Error, Equatable, Sendable {
         /// It would be taken for one of Node's own messages.
         case internalMessage
-        /// An integer that JavaScript would read as another.
-        case integer(String)
     }
 
     /// The kind of thing that a descriptor is, as Node names it.
@@ -88,13 +86,15 @@ package enum NodeEncoder {
     package static let refusal = Array("{\"cmd\":\"NODE_HANDLE_NACK\"}\n".utf8)
 
     /// Appends a line. Where that throws, `bytes` is as it was before.
+    ///
+    /// - Throws: ``Refusal``, and what ``JSONText/append(_:numbersAreDoubles:to:)`` throws.
     package static func append(_ value: some Encodable, handle: HandleType? = nil, to bytes: inout [UInt8]) throws {
         let length = bytes.count
         do {
             if let handle { bytes += "{\"cmd\":\"NODE_HANDLE\",\"type\":\"\(handle.rawValue)\",\"msg\":".utf8 }
             let start = bytes.count
-            try JSONText.append(value, to: &bytes)
-            try check(bytes[start...])
+            try JSONText.append(value, numbersAreDoubles: true, to: &bytes)
+            try bytes.withUnsafeBytes { try check(UnsafeRawBufferPointer(rebasing: $0[start...])) }
             if handle != nil { bytes.append(UInt8(ascii: "}")) }
             bytes.append(UInt8(ascii: "\n"))
         } catch {
@@ -103,22 +103,37 @@ package enum NodeEncoder {
         }
     }
 
-    private static func check(_ text: ArraySlice<UInt8>) throws {
-        if let integer = JSONText.firstIntegerBeyondDouble(in: text) { throw Refusal.integer(integer) }
-        guard mayBeInternal(text) else { return }
-        let message = NodeMessage(try text.withUnsafeBytes { try JSONDocument(parsing: $0) })
-        guard case .user = message else { throw Refusal.internalMessage }
-    }
-
-    /// Whether it is worth while to look closer: an object with Node's prefix somewhere.
-    private static func mayBeInternal(_ text: ArraySlice<UInt8>) -> Bool {
-        guard text.first == UInt8(ascii: "{") else { return false }
-        let pattern = Array("\"NODE_".utf8)
-        return text.indices.contains { text[$0] == pattern[0] && text[$0...].starts(with: pattern) }
+    private static func check(_ text: UnsafeRawBufferPointer) throws {
+        // Most messages end here: only an object with Node's prefix somewhere is looked at closer.
+        guard text.first == UInt8(ascii: "{"), text.contains("\"NODE_") else { return }
+        guard case .user = NodeMessage(try JSONDocument(parsing: text)) else { throw Refusal.internalMessage }
     }
 
     /// How many lines end behind the offset.
     package static func messageCount(in bytes: [UInt8], behind offset: Int) -> Int {
         bytes[offset...].count { $0 == UInt8(ascii: "\n") }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether the text stands somewhere in the bytes. Eight places are looked at in one go for its first two bytes.
+    fileprivate func contains(_ text: StaticString) -> Bool {
+        let wanted = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        let low: UInt64 = 0x0101_0101_0101_0101
+        let (first, second) = (low &* UInt64(wanted[0]), low &* UInt64(wanted[1]))
+        var index = 0
+        while index + wanted.count <= count {
+            if index + 9 <= count {
+                // A byte becomes zero where both are right, and is found by what subtracting one from it borrows.
+                let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self)) ^ first
+                let next = UInt64(littleEndian: loadUnaligned(fromByteOffset: index + 1, as: UInt64.self)) ^ second
+                let zeros = ((word | next) &- low) & ~(word | next) & (low &* 0x80)
+                index += zeros == 0 ? 8 : zeros.trailingZeroBitCount / 8
+                if zeros == 0 { continue }
+            }
+            if self[index...].starts(with: wanted) { return true }
+            index += 1
+        }
+        return false
     }
 }

@@ -72,6 +72,25 @@ struct BadPeerTests {
         #expect(error.message.contains("descriptor") && error.message.contains("`Options.node()`"), "\(error)")
     }
 
+    @Test(
+        "6: text between two frames is told as what it is",
+        arguments: [("hello world\n", #""hell""#), ("\n\"x\\yz", #""\n\"x\\""#), ("\u{1}abcd", nil)])
+    func textBetweenFrames(_ written: String, _ shown: String?) async throws {
+        let child = try Fixture.raw(Self.hello + Self.message("1") + Array(written.utf8), then: "exit")
+        let errors = Locked<[ForkError]>([])
+        child.onError { error in errors.withLock { $0.append(error) } }
+        child.onMessage { _ in }
+        try await closed(child)
+        let error = try #require(errors.withLock { $0.first })
+        #expect(error.code == .protocolViolation)
+        if let shown {
+            let text = "is the characters \(shown): something else writes to the channel's descriptor"
+            #expect(error.message.hasSuffix(text), "\(error)")
+        } else {
+            #expect(!error.message.contains("characters"), "\(error)")
+        }
+    }
+
     @Test("6: messages before a broken frame are delivered, those after it are not")
     func aroundABrokenFrame() async throws {
         let bytes = Self.hello + Self.message("1") + Self.message("2") + Self.frame(0x99, []) + Self.message("3")

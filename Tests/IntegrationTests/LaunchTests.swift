@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import SystemPackage
 import Testing
 
 @Suite("Starts that fail")
@@ -26,7 +27,7 @@ struct LaunchTests {
     @Test("a relative path that does not exist: where it was looked for, and how to name a program beside this one")
     func missingRelative() throws {
         let directory = FileManager.default.currentDirectoryPath
-        for workingDirectory in [nil, "/usr"] {
+        for workingDirectory in [nil, "/usr"] as [FilePath?] {
             let error = try failure("no-such-child") { $0.workingDirectory = workingDirectory }
             #expect(error.errno == .noSuchFileOrDirectory)
             #expect(error.message.contains("'no-such-child': there is no such file in '\(directory)', "), "\(error)")
@@ -61,6 +62,25 @@ struct LaunchTests {
         }
     }
 
+    @Test(
+        "a script that can't be run by itself: the options that run it are named",
+        arguments: ["worker.js", "worker.mjs", "worker.cjs", "worker.py", "worker"], [0o644, 0o755])
+    func scriptWithoutInterpreter(_ name: String, _ mode: mode_t) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fork-scripts-\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let path = directory.appendingPathComponent(name).path
+        try "process.exit(0)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        chmod(path, mode)
+        let error = try failure(path)
+        #expect(error.code == .launchFailed && error.errno == (mode == 0o644 ? .permissionDenied : .execFormatError))
+        #expect(error.message.contains("`Options.node()`") == name.hasSuffix("js"), "\(error)")
+        #expect(error.message.contains("option interpreter") == (name != "worker"), "\(error)")
+        // An interpreter that is named is not missing.
+        let interpreted = try failure("/etc/passwd") { $0.interpreter = .init(path) }
+        #expect(!interpreted.message.contains("Options.node()"), "\(interpreted)")
+    }
+
     @Test("a program that is being written")
     func beingWritten() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("fork-busy-\(UUID())").path
@@ -73,7 +93,7 @@ struct LaunchTests {
         #expect(error.message.contains(path) && error.message.contains("being written"))
     }
 
-    @Test("an empty path, and a NUL in the path, an argument, a variable or its name, or the directory")
+    @Test("an empty path, and a NUL in the path, an argument, a variable or its name")
     func unusableStrings() throws {
         let child = Fixture.child
         let failures = [
@@ -85,7 +105,6 @@ struct LaunchTests {
             try failure(child) { $0.environment = .inheritUpdating(["A": "b\0"]) },
             try failure(child) { $0.environment = .custom(["": "b"]) },
             try failure(child) { $0.environment = .custom(["A=B": "b"]) },
-            try failure(child) { $0.workingDirectory = "/usr\0" },
         ]
         for error in failures { #expect(error.code == .invalidArgument, "\(error)") }
     }
@@ -93,7 +112,7 @@ struct LaunchTests {
     @Test("a working directory that does not exist or is a file is named, not the program")
     func workingDirectory() throws {
         for (path, errno) in [("/nowhere", Errno.noSuchFileOrDirectory), ("/etc/passwd", .notDirectory)] {
-            let error = try failure(Fixture.child) { $0.workingDirectory = path }
+            let error = try failure(Fixture.child) { $0.workingDirectory = FilePath(path) }
             #expect(error.code == .launchFailed)
             #expect(error.errno == errno)
             #expect(error.message.contains("working directory '\(path)'"))

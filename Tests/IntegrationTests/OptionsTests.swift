@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import SystemPackage
 import Testing
 
 /// Each option, seen from inside the child. `docs/options.md` has a row for each.
@@ -67,7 +68,7 @@ struct OptionsTests {
         let high = fcntl(kept, F_DUPFD, 300)
         defer { for descriptor in [kept, other, high] { close(descriptor) } }
         let report = try await report {
-            $0.inheritedDescriptors = [high, kept]
+            $0.inheritedDescriptors = [FileDescriptor(rawValue: high), FileDescriptor(rawValue: kept)]
             $0.channelDescriptor = 200
         }
         let descriptors = Set(report["descriptors"]?.arrayValue?.compactMap(\.integerValue) ?? [])
@@ -79,7 +80,7 @@ struct OptionsTests {
     @Test("inheritedDescriptors: one that is not open, a standard stream or the channel is refused")
     func badDescriptors() throws {
         for descriptor: Int32 in [2, 3, -1, .max] {
-            let error = try failure { $0.inheritedDescriptors = [descriptor] }
+            let error = try failure { $0.inheritedDescriptors = [FileDescriptor(rawValue: descriptor)] }
             #expect(error.code == .invalidArgument)
             #expect(error.message.contains("inheritedDescriptors"))
         }

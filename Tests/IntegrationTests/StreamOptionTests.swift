@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import SystemPackage
 import Testing
 
 /// What a child's streams can be connected to, seen from inside the child.
@@ -99,14 +100,14 @@ struct StreamOptionTests {
         let number = open("/dev/zero", O_RDONLY | O_CLOEXEC)
         defer { close(number) }
         let report = try await report {
-            $0.standardInput = .descriptor(number)
-            $0.inputs[40] = .descriptor(number)
+            $0.standardInput = .descriptor(FileDescriptor(rawValue: number))
+            $0.inputs[40] = .descriptor(FileDescriptor(rawValue: number))
         }
         #expect(report["files"]?["0"]?["target"] == "/dev/zero")
         #expect(report["files"]?["40"]?["target"] == "/dev/zero")
         #expect(report["files"]?["\(number)"] == nil || number < 6)
         #expect(fcntl(number, F_GETFD) == FD_CLOEXEC)
-        let error = try failure { $0.standardOutput = .descriptor(.max) }
+        let error = try failure { $0.standardOutput = .descriptor(FileDescriptor(rawValue: .max)) }
         #expect(error.code == .invalidArgument && error.message.contains("standardOutput"))
     }
 
@@ -176,7 +177,7 @@ struct StreamOptionTests {
             { $0.inputs[2] = .null }, { $0.inputs[-1] = .null }, { $0.inputs[1024] = .null },
             { $0.inputs[3] = .null }, { $0.inputs[50] = .channel }, { $0.inputs[900] = .inherit },
             { ($0.inputs[50], $0.outputs[50]) = (.null, .null) },
-            { ($0.inputs[kept], $0.inheritedDescriptors) = (.null, [kept]) },
+            { ($0.inputs[kept], $0.inheritedDescriptors) = (.null, [FileDescriptor(rawValue: kept)]) },
         ]
         for change in changes {
             let error = try failure(change)

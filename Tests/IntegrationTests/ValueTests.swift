@@ -83,6 +83,52 @@ struct ValueTests {
         child.kill(.kill)
     }
 
+    @Test("8: bytes that are taken for a value, in whichever way, are an error that names `bytes` and the type")
+    func bytesAsValues() async throws {
+        let child = try Fixture.fork("echo")
+        let expected = "The message is 3 bytes and no JSON, so it is no Everything; use `bytes`."
+        let texts = Locked<[String]>([])
+        child.onError { error in texts.withLock { $0.append(error.message) } }
+        child.onMessage(of: Everything.self) { _ in }
+        var values = child.messages(of: Everything.self).makeAsyncIterator()
+        try await child.send(bytes: [1, 2, 3])
+        do {
+            _ = try await values.next()
+            Issue.record("bytes were decoded")
+        } catch DecodingError.typeMismatch(let type, let context) {
+            #expect(type == Everything.self && context.debugDescription == expected)
+        }
+        child.disconnect()
+        try await closed(child)
+        #expect(texts.withLock { $0 } == ["A handler threw: DecodingError: \(expected)"])
+    }
+
+    @Test("8: a message that does not fit a type is an error with the type and the beginning of the message")
+    func misfits() async throws {
+        let child = try Fixture.fork("echo")
+        let messages: [(JSON, String)] = [
+            (["text": 1], #"{"text":1}"#), ([1, [true, nil], "x\n"], #"[1,[true,null],"x\n"]"#), ("s", #""s""#),
+            (.string(String(repeating: "ü", count: 1_000_000)), "\"" + String(repeating: "ü", count: 59) + "…"),
+            (.array(Array(repeating: [:], count: 100_000)), "[" + String(repeating: "{},", count: 19) + "{}…"),
+        ]
+        var values = child.messages(of: Everything.self).makeAsyncIterator()
+        for (message, beginning) in messages {
+            _ = try child.sendNow(message)
+            do {
+                _ = try await values.next()
+                Issue.record("\(beginning) was decoded")
+            } catch let error as DecodingError {
+                let text =
+                    switch error {
+                    case .typeMismatch(_, let context), .valueNotFound(_, let context): context.debugDescription
+                    default: "\(error)"
+                    }
+                #expect(text.hasPrefix("The message \(beginning) is no Everything: Expected "), "\(text)")
+            }
+        }
+        child.kill(.kill)
+    }
+
     final class Endless: Encodable {
         func encode(to encoder: any Encoder) throws {
             var container = encoder.unkeyedContainer()
@@ -117,7 +163,7 @@ struct ValueTests {
         child.kill(.kill)
     }
 
-    @Test("8: no error shows a message that was not sent, or one that came and was not what was wanted")
+    @Test("8: no error shows a message that was not sent, and of one that was not what was wanted only the beginning")
     func textsOfErrors() async throws {
         let secret = JSON.string(String(repeating: "secret ", count: 1_000_000))
         var deep = secret
@@ -133,7 +179,9 @@ struct ValueTests {
         child.disconnect()
         try await closed(child)
         let key = #"\u{1B}[2J"# + String(repeating: "k", count: 31)
-        let found = "DecodingError at .\(key)…: Expected a number, found a string."
+        let beginning = #"{"\u{1B}[2J"# + String(repeating: "k", count: 49)
+        let what = "The message \(beginning)… is no Dictionary<String, Int>: Expected a number, found a string."
+        let found = "DecodingError at .\(key)…: \(what)"
         #expect(texts.withLock { $0 } == ["A handler threw: \(found) (handlerFailed)"])
     }
 }

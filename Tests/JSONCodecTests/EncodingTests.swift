@@ -82,20 +82,56 @@ struct EncodingTests {
         #expect(String(decoding: bytes, as: UTF8.self) == #"head{"super":{"base":1},"own":"x"}"#)
     }
 
-    @Test("a value that encodes nothing is an empty object")
-    func nothing() throws {
+    @Test("a container that is left empty is an empty object or array")
+    func emptyContainers() throws {
         struct Empty: Codable {}
         #expect(try JSONCodecTests.text(Empty()) == "{}")
         #expect(try JSONCodecTests.text([Empty(), Empty()]) == "[{},{}]")
-        #expect(try text { _ in } == "{}")
+        #expect(try text { _ = $0.unkeyedContainer() } == "[]")
+        #expect(try text { _ = $0.container(keyedBy: AnyKey.self) } == "{}")
         #expect(
             try text {
-                var c = $0.unkeyedContainer()
-                try c.encode(Custom { _ in })
-                try c.encode(1)
-            } == "[{},1]")
-        #expect(try text { _ = $0.unkeyedContainer() } == "[]")
-        #expect(try text { _ = $0.singleValueContainer() } == "{}")
+                var top = $0.container(keyedBy: AnyKey.self)
+                _ = top.nestedContainer(keyedBy: AnyKey.self, forKey: "a")
+                _ = top.nestedUnkeyedContainer(forKey: "b")
+                _ = top.superEncoder().unkeyedContainer()
+            } == #"{"a":{},"b":[],"super":[]}"#)
+    }
+
+    @Test("a value that encodes nothing is an error that says where")
+    func nothing() throws {
+        let nothing = Custom { _ in }
+        func path(_ value: some Encodable) -> String? {
+            do {
+                _ = try JSONCodecTests.text(value)
+                return nil
+            } catch EncodingError.invalidValue(_, let context) {
+                #expect(context.debugDescription.contains("did not encode any values"))
+                return context.codingPath.map(\.stringValue).joined(separator: ".")
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(path(nothing) == "")
+        #expect(path(Custom { _ = $0.singleValueContainer() }) == "")
+        #expect(path([nothing]) == "Index 0")
+        #expect(path(["a": [nothing]]) == "a.Index 0")
+        #expect(path([nothing] as [Custom?]) == "Index 0")
+        #expect(
+            path(
+                Custom {
+                    var container = $0.unkeyedContainer()
+                    try container.encode(1)
+                    // An error that a value swallows is one all the same.
+                    try? container.encode(nothing)
+                }) == "Index 1")
+        #expect(
+            path(
+                Custom {
+                    var container = $0.container(keyedBy: AnyKey.self)
+                    try nothing.encode(to: container.superEncoder(forKey: "a"))
+                    try container.encode(1, forKey: "b")
+                }) == "a")
     }
 
     @Test("containers of one encoder continue each other")
@@ -156,13 +192,12 @@ struct EncodingTests {
             } == #"[{"k":1,"l":[6],"m":5},[2],0]"#)
     }
 
-    @Test("a super encoder can be used late, or not at all")
+    @Test("a super encoder can be used late")
     func superEncoder() throws {
         let encoded = try text {
             var top = $0.container(keyedBy: AnyKey.self)
             let late = top.superEncoder()
             let named = top.superEncoder(forKey: "named")
-            _ = top.superEncoder(forKey: "unused")
             var list = top.nestedUnkeyedContainer(forKey: "list")
             let element = list.superEncoder()
             try list.encode(2)
@@ -175,7 +210,7 @@ struct EncodingTests {
             try [1, 2].encode(to: late)
             #expect(element.codingPath.map(\.stringValue) == ["list", "Index 0"])
         }
-        #expect(encoded == #"{"super":[1,2],"named":{"super":"deep","i":true},"unused":{},"list":[7,2],"x":1}"#)
+        #expect(encoded == #"{"super":[1,2],"named":{"super":"deep","i":true},"list":[7,2],"x":1}"#)
     }
 
     @Test("an outer container may be written while an inner value has not begun")

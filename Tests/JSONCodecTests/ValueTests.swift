@@ -104,6 +104,59 @@ struct ValueTests {
         #expect(copy.count == 40 && copy["k1"] == -40 && copy["k40"] == 40)
     }
 
+    @Test("a literal that has a key twice keeps both members, and can't be encoded")
+    func repeatedKeys() throws {
+        let json: JSON = ["a": 1, "b": 2, "a": 3]
+        #expect(json.objectValue?.keys == ["a", "b", "a"])
+        #expect(json["a"] == 1)
+        #expect(json.description == #"{"a":1,"b":2,"a":3}"#)
+        func message(_ body: () throws -> Void) -> String {
+            do {
+                try body()
+                return "nothing"
+            } catch EncodingError.invalidValue(_, let context) {
+                return context.codingPath.map(\.stringValue).joined(separator: ".") + ": " + context.debugDescription
+            } catch {
+                return "\(error)"
+            }
+        }
+        let repeated = "a: The object has the key \"a\" twice; give each member a key of its own."
+        #expect(message { _ = try text(json) } == repeated)
+        #expect(message { _ = try text([1, [json]] as JSON) } == repeated)
+        #expect(message { _ = try text(["x": [json]]) } == "x.Index 0." + repeated)
+        #expect(message { _ = try text(json.objectValue) } == repeated)
+        #expect(message { _ = try JSON(encoding: json) } == repeated)
+        #expect(message { _ = try json.decode([String: Int].self) } == repeated)
+        #expect(message { _ = try text(["a": 1, "a": 1] as JSON.Object) } == repeated)
+    }
+
+    @Test("an object with a key twice equals those that have the same members, and no others")
+    func repeatedKeysAndEquality() {
+        let json: JSON = ["a": 1, "b": 2, "a": 3]
+        let reordered: JSON = ["b": 2, "a": 1, "a": 3]
+        #expect(json == reordered && json.hashValue == reordered.hashValue)
+        let others: [JSON] = [
+            ["a": 3, "b": 2, "a": 1], ["a": 1, "b": 2], ["a": 1, "b": 2, "c": 3], ["a": 1, "b": 2, "b": 3],
+            ["a": 1, "b": 2, "a": 1],
+        ]
+        for other in others { #expect(json != other && other != json) }
+        #expect(["a": 1, "a": 1] as JSON != ["a": 1, "b": 1])
+        #expect(["a": 1, "b": 1] as JSON != ["a": 1, "a": 1])
+    }
+
+    @Test("setting a key that a literal has twice leaves one member", arguments: [0, 40])
+    func repairedKeys(count: Int) throws {
+        var object: JSON.Object = ["a": 1, "b": 2, "a": 3, "b": 4, "a": 5]
+        for index in 0..<count { object["k\(index)"] = 0 }
+        object["a"] = 6
+        #expect(object.keys.prefix(3) == ["a", "b", "b"] && object["a"] == 6)
+        #expect(throws: EncodingError.self) { try text(object) }
+        object["b"] = nil
+        #expect(object.first?.key == "a" && object["b"] == nil && object.count == 1 + count)
+        #expect(try JSON(encoding: object) == .object(object))
+        #expect((0..<count).allSatisfy { object["k\($0)"] == 0 })
+    }
+
     @Test("subscripts never trap")
     func subscripts() {
         var json: JSON = [1, 2]

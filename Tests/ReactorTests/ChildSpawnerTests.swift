@@ -16,7 +16,8 @@ struct ChildSpawnerTests {
         _ path: String, _ arguments: [String] = [], environment: [String] = [], channel: consuming Descriptor
     ) -> SpawnRequest {
         SpawnRequest(
-            path: path, arguments: [path] + arguments, environment: environment.map { Array($0.utf8) }, channel: channel
+            path: FilePath(path), arguments: ([path] + arguments).map { Array($0.utf8) },
+            environment: environment.map { Array($0.utf8) }, channel: channel
         )
     }
 
@@ -127,7 +128,7 @@ struct ChildSpawnerTests {
                 let result = Result {
                     try System.socketPair().split { _, theirs in
                         _ = try ChildSpawner.spawn(
-                            SpawnRequest(path: "/no/such", arguments: ["x"], environment: [], channel: theirs))
+                            SpawnRequest(path: "/no/such", arguments: [[0x78]], environment: [], channel: theirs))
                     }
                 }
                 #expect(throws: SpawnError(step: .execute, errno: .noSuchFileOrDirectory)) { try result.get() }
@@ -143,7 +144,7 @@ struct ChildSpawnerTests {
             let before = try await ThisProcess.settledDescriptors()
             try System.socketPair().split { ours, theirs in
                 let process = try ChildSpawner.spawn(
-                    SpawnRequest(path: "/bin/true", arguments: ["true"], environment: [], channel: theirs))
+                    SpawnRequest(path: "/bin/true", arguments: [Array("true".utf8)], environment: [], channel: theirs))
                 #expect(readToEnd(ours.rawValue).isEmpty)
                 let number = process.takeHandle().take()
                 System.waitUntilReaped(number)

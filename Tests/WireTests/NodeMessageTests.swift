@@ -74,19 +74,51 @@ struct NodeMessageTests {
         #expect(throws: Never.self) { try line("{\"cmd\":\"NODE_X\"}") }
     }
 
+    @Test("a command of Node's is found wherever in the text it stands")
+    func refusedAnywhere() throws {
+        for count in 0..<20 {
+            // What begins like the prefix is no reason to miss it.
+            let before = String(repeating: "\"N", count: count % 3) + String(repeating: "x", count: count)
+            #expect(throws: NodeEncoder.Refusal.internalMessage) {
+                try line(["a": .string(before), "cmd": "NODE_X"] as JSON)
+            }
+            #expect(throws: Never.self) { try line(["a": .string(before), "cmd": "NODEX"] as JSON) }
+        }
+    }
+
     @Test("an integer that is no double is refused, wherever it stands, and digits in strings are not")
     func integers() throws {
         for integer in [9_007_199_254_740_993, .max, -9_007_199_254_740_993] as [Int64] {
-            #expect(throws: NodeEncoder.Refusal.integer("\(integer.magnitude)")) { try line(["a": [integer]]) }
+            let refusal = JSONText.IntegerBeyondDouble(literal: "\(integer)")
+            #expect(throws: refusal) { try line(["a": [integer]]) }
+            #expect(throws: refusal) { try line(Int(integer)) }
+            #expect(throws: refusal) { try line([[Int(integer)]]) }
+            #expect(throws: refusal) { try line(["a": [.null, .integer(integer)]] as JSON) }
+            #expect(throws: refusal) { try line(OutOfOrder(integer: integer)) }
         }
-        #expect(throws: NodeEncoder.Refusal.integer("18446744073709551615")) { try line(UInt64.max) }
-        for integer in [9_007_199_254_740_992, .min, 1 << 60] as [Int64] {
+        #expect(throws: JSONText.IntegerBeyondDouble(literal: "18446744073709551615")) { try line(UInt64.max) }
+        for integer in [9_007_199_254_740_992, -9_007_199_254_740_992, .min, 1 << 60] as [Int64] {
             #expect(try line(integer) == "\(integer)\n")
+            #expect(try line([Int(integer)]) == "[\(integer)]\n")
         }
+        #expect(try line(["9007199254740993": 1]) == "{\"9007199254740993\":1}\n")
         #expect(
             try line("9007199254740993 \\\" 9007199254740993") == "\"9007199254740993 \\\\\\\" 9007199254740993\"\n")
         #expect(try line(0.1234567890123456789) == "0.12345678901234568\n")
         #expect(try line(1.2345678901234567e+300) == "1.2345678901234567e+300\n")
+        #expect(try line(9007199254740993.0 * 3) == "2.7021597764222976e+16\n")
+    }
+
+    @Test("a refused integer leaves nothing behind, and the next message is sent")
+    func refusedInteger() throws {
+        var bytes: [UInt8] = [1]
+        #expect(throws: JSONText.IntegerBeyondDouble.self) {
+            try NodeEncoder.append(["a": Int.max], handle: .socket, to: &bytes)
+        }
+        #expect(throws: JSONText.IntegerBeyondDouble.self) { try NodeEncoder.append(Int.max, to: &bytes) }
+        #expect(bytes == [1])
+        try NodeEncoder.append([1], to: &bytes)
+        #expect(bytes == [1] + Array("[1]\n".utf8))
     }
 
     @Test("an integer of JavaScript's is the double that it stands for")
@@ -101,5 +133,21 @@ struct NodeMessageTests {
         #expect(try read("18446744073709549000") == .unsigned(18_446_744_073_709_549_568))
         #expect(try read("18446744073709552000") == .double(18_446_744_073_709_551_616))
         #expect(try read("9007199254740993") == 9_007_199_254_740_992)
+    }
+}
+
+/// Writes an integer into a container that the text has gone past.
+private struct OutOfOrder: Encodable {
+    let integer: Int64
+
+    private enum Key: CodingKey {
+        case early, late
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        var early = container.nestedUnkeyedContainer(forKey: .early)
+        try container.encode("x", forKey: .late)
+        try early.encode(integer)
     }
 }

@@ -55,7 +55,7 @@ extension ChildProcess.Options {
     }
 
     private func checkDescriptors() throws {
-        for descriptor in inheritedDescriptors {
+        for descriptor in inheritedDescriptors.map(\.rawValue) {
             if descriptor <= 2 || descriptor == channelNumber {
                 throw ForkError(
                     .invalidArgument,

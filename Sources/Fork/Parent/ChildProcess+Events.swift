@@ -1,5 +1,8 @@
 extension ChildProcess {
     /// What happens to a child. Each but `message` and `error` happens at most once, in the order of the cases.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Event: Sendable {
         /// It has been started.
         case spawn

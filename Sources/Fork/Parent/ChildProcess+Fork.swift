@@ -1,6 +1,6 @@
 internal import Messaging
 internal import Reactor
-internal import SystemPackage
+public import SystemPackage
 
 extension ChildProcess {
     /// Starts a program as a child with a channel to it.
@@ -16,7 +16,7 @@ extension ChildProcess {
     /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used and
     ///   why. No process, descriptor or thread is left then.
     public static func fork(
-        path: String, arguments: [String] = [], options: Options = Options()
+        path: FilePath, arguments: [String] = [], options: Options = Options()
     ) throws -> ChildProcess {
         try options.check()
         let program = try Program(path: path, arguments: arguments, options: options)
@@ -27,6 +27,13 @@ extension ChildProcess {
         } catch let errno as Errno {
             throw program.error(errno)
         }
+    }
+
+    /// The same with a path that is text.
+    public static func fork(
+        path: String, arguments: [String] = [], options: Options = Options()
+    ) throws -> ChildProcess {
+        try fork(path: Program.path(path), arguments: arguments, options: options)
     }
 
     private static func launch(_ program: borrowing Program, _ options: Options) throws -> ChildProcess {

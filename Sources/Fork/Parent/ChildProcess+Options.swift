@@ -1,4 +1,5 @@
 public import Reactor
+public import SystemPackage
 
 extension ChildProcess {
     /// How a child is started, and how much its channel holds. `docs/options.md` goes through them one by one.
@@ -12,7 +13,7 @@ extension ChildProcess {
         /// The child's environment. Default: this program's.
         public var environment: Environment = .inherit
         /// The directory in which the child starts. Default: this program's.
-        public var workingDirectory: String?
+        public var workingDirectory: FilePath?
 
         // MARK: Descriptors
 
@@ -30,7 +31,7 @@ extension ChildProcess {
         /// a standard stream is the channel. Default: 3.
         public var channelDescriptor: Int32 = 3
         /// Further descriptors of this program, above 2, that the child has under the same numbers. Default: none.
-        public var inheritedDescriptors: [Int32] = []
+        public var inheritedDescriptors: [FileDescriptor] = []
 
         // MARK: What it is started as
 
@@ -100,6 +101,9 @@ extension ChildProcess {
 
     /// What a parent and a child speak on their channel. All of ``ChildProcess`` and ``Process`` is the same in both, but
     /// for what the other side can't do.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Dialect: Sendable, Hashable {
         /// What this package speaks, and peers that follow `Protocols/native-v1.md`.
         case native
@@ -111,17 +115,25 @@ extension ChildProcess {
     /// A program that is given the path of a child as an argument, and runs it.
     public struct Interpreter: Sendable, Hashable {
         /// The interpreter. Without a slash in it, it is searched for in this program's `PATH`.
-        public var path: String
+        public var path: FilePath
         /// What stands between the interpreter's name and the child's path.
         public var arguments: [String]
 
-        public init(_ path: String, arguments: [String] = []) {
+        public init(_ path: FilePath, arguments: [String] = []) {
             self.path = path
             self.arguments = arguments
+        }
+
+        /// The same with a path, or a name, that is text.
+        public init(_ path: String, arguments: [String] = []) {
+            self.init(FilePath(text: path), arguments: arguments)
         }
     }
 
     /// The variables that a child is given. The variable that names its channel is added to them.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Environment: Sendable {
         /// This program's variables, as they are when the child is started.
         case inherit
@@ -132,6 +144,9 @@ extension ChildProcess {
     }
 
     /// What a stream of a child is connected to.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Stream: Sendable, Hashable {
         /// The same as this program's descriptor of that number.
         case inherit
@@ -141,18 +156,26 @@ extension ChildProcess {
         case pipe
         /// A file. An input is read from its beginning; an output creates the file, as far as this program's umask lets,
         /// and replaces what was in it, or appends to it. A relative path starts at this program's working directory.
-        case file(String, append: Bool = false)
+        case file(FilePath, append: Bool = false)
         /// A descriptor of this program, which stays the caller's. Its open file is shared: position and flags too.
-        case descriptor(Int32)
+        case descriptor(FileDescriptor)
         /// The same as another input or output of the child, by its number there: `.sameAs(1)` for the standard error is
         /// `2>&1`. Both share one open file, so neither overwrites the other.
         case sameAs(Int32)
         /// The channel itself, for a child that is started by something that lets only the standard streams through. One
         /// standard stream at most can be it. A Swift child moves it out of the way and reads or writes nothing there.
         case channel
+
+        /// The same as the case `file`, with a path that is text.
+        public static func file(_ path: String, append: Bool = false) -> Stream {
+            .file(FilePath(text: path), append: append)
+        }
     }
 
     /// The process group of a child.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum ProcessGroup: Sendable, Hashable {
         /// This program's.
         case inherit
@@ -163,6 +186,9 @@ extension ChildProcess {
     }
 
     /// A user or a group, by number or by name.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Account: Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
         case id(UInt32)
         /// Looked up when the child is started.

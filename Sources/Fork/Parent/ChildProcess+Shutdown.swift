@@ -1,5 +1,10 @@
+public import SystemPackage
+
 extension ChildProcess {
     /// What ended a child that was shut down.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum ShutdownStep: Sendable, Hashable {
         /// It had ended before.
         case alreadyEnded
@@ -36,15 +41,16 @@ extension ChildProcess {
     /// something of the child's is not left waiting for ever.
     ///
     /// - Parameters:
-    ///   - path: the program; see ``fork(path:arguments:options:)``.
+    ///   - path: the program; see ``fork(path:arguments:options:)-(FilePath,_,_)``.
     ///   - arguments: what follows the program's name.
     ///   - options: how it is started.
     ///   - time: how long it may take to end by itself; see ``shutdown(within:)``. Default: five seconds.
     ///   - body: what is done with the child.
     /// - Returns: what the body returns, once the child has ended.
-    /// - Throws: what ``fork(path:arguments:options:)`` throws, or what the body throws, once the child has ended.
+    /// - Throws: what ``fork(path:arguments:options:)-(FilePath,_,_)`` throws, or what the body throws, once the child
+    ///   has ended.
     public static func withFork<Result>(
-        path: String, arguments: [String] = [], options: Options = Options(),
+        path: FilePath, arguments: [String] = [], options: Options = Options(),
         shutdownWithin time: Duration = .seconds(5),
         _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
@@ -61,5 +67,15 @@ extension ChildProcess {
             await child.shutdown(within: time)
             throw error
         }
+    }
+
+    /// The same with a path that is text.
+    public static func withFork<Result>(
+        path: String, arguments: [String] = [], options: Options = Options(),
+        shutdownWithin time: Duration = .seconds(5),
+        _ body: (ChildProcess) async throws -> Result
+    ) async throws -> Result {
+        try await withFork(
+            path: Program.path(path), arguments: arguments, options: options, shutdownWithin: time, body)
     }
 }

@@ -4,9 +4,9 @@ internal import SystemPackage
 
 /// A program that this one has started, and the channel to it.
 ///
-/// Start one with ``fork(path:arguments:options:)``. Messages that the child sends are read as soon as something takes
-/// them: a handler (``onMessage(_:)``), or a sequence that is iterated (``messages``, ``events``). All handlers of a child
-/// run one at a time on its loop. Every method is safe to call from any thread.
+/// Start one with ``fork(path:arguments:options:)-(FilePath,_,_)``. Messages that the child sends are read as soon as
+/// something takes them: a handler (``onMessage(_:)``), or a sequence that is iterated (``messages``, ``events``). All
+/// handlers of a child run one at a time on its loop. Every method is safe to call from any thread.
 ///
 /// A child goes on whether or not its `ChildProcess` is kept: attached handlers are called to the end, and its process is
 /// reaped. It is not ended together with this program, but hears of that as a disconnect; a child that only serves ends

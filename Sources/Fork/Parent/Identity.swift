@@ -1,5 +1,6 @@
 internal import JSONCodec
 internal import Reactor
+internal import SystemPackage
 
 /// Who a child runs as, in numbers.
 struct Identity {
@@ -9,7 +10,7 @@ struct Identity {
     /// The group was not asked for, but comes with the user.
     let hasGroupOfUser: Bool
 
-    init(_ options: ChildProcess.Options, path: String) throws {
+    init(_ options: ChildProcess.Options, path: FilePath) throws {
         let user = try options.user.map { try Self.user($0, path) }
         self.user = user?.id
         group = try options.group.map { try Self.group($0, "group", path) } ?? user?.group
@@ -19,7 +20,7 @@ struct Identity {
         if groups == nil, user != nil || group != nil, System.isRoot { groups = [] }
     }
 
-    private static func user(_ account: ChildProcess.Account, _ path: String) throws -> (id: UInt32, group: UInt32?) {
+    private static func user(_ account: ChildProcess.Account, _ path: FilePath) throws -> (id: UInt32, group: UInt32?) {
         switch account {
         case .id(let id): return (id, System.firstGroup(ofUser: id))
         case .name(let name):
@@ -33,7 +34,7 @@ struct Identity {
         }
     }
 
-    private static func group(_ account: ChildProcess.Account, _ option: String, _ path: String) throws -> UInt32 {
+    private static func group(_ account: ChildProcess.Account, _ option: String, _ path: FilePath) throws -> UInt32 {
         switch account {
         case .id(let id): return id
         case .name(let name):

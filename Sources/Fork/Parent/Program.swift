@@ -4,34 +4,32 @@ internal import SystemPackage
 
 /// A program to start, with everything about it checked that can be checked before.
 struct Program: ~Copyable {
-    let path: String
+    let path: FilePath
     /// What is executed: the program, or its interpreter.
-    private let executable: String
-    private let arguments: [String]
+    private let executable: FilePath
+    private let arguments: [[UInt8]]
     private let environment: [[UInt8]]
     private let identity: Identity
     private let workingDirectory: Descriptor?
     private let options: ChildProcess.Options
 
-    init(path: String, arguments: [String], options: ChildProcess.Options) throws {
+    init(path: FilePath, arguments: [String], options: ChildProcess.Options) throws {
         if path.isEmpty { throw ForkError(.invalidArgument, "The path of the program is empty") }
-        try Self.refuseNUL(in: path, "The path '\(path.asPart)'")
         let interpreter = options.interpreter
-        let all = [options.argumentZero ?? interpreter?.path ?? path] + (interpreter?.arguments ?? []) + arguments
-        for argument in all {
+        for argument in [options.argumentZero ?? ""] + (interpreter?.arguments ?? []) + arguments {
             try Self.refuseNUL(in: argument, "The argument '\(argument.excerpt())' of '\(path.asPart)'")
         }
         let environment = try Self.environment(options.environment, path: path)
         let identity = try Identity(options, path: path)
         let directory = try options.workingDirectory.map { try Self.open(workingDirectory: $0, path: path) }
         // The child changes its directory before it looks for the program.
-        let prefix = options.workingDirectory == nil ? "" : try Self.currentDirectory(path) + "/"
-        let program = path.hasPrefix("/") ? path : prefix + path
-        let executable = try interpreter.map { try Self.find($0.path, prefix) } ?? program
+        let start = options.workingDirectory == nil ? FilePath() : try Self.currentDirectory(path)
+        let program = start.pushing(path)
+        executable = try interpreter.map { try Self.find($0.path, from: start) } ?? program
         self.path = path
-        self.executable = executable
-        self.arguments =
-            interpreter.map { [all[0]] + $0.arguments + [program] + arguments } ?? all
+        let name = options.argumentZero.map { Array($0.utf8) } ?? (interpreter?.path ?? path).bytes
+        let inner = interpreter.map { $0.arguments.map { Array($0.utf8) } + [program.bytes] } ?? []
+        self.arguments = [name] + inner + arguments.map { Array($0.utf8) }
         self.environment = environment
         self.identity = identity
         workingDirectory = directory
@@ -48,7 +46,7 @@ struct Program: ~Copyable {
         request.workingDirectory = try workingDirectory?.duplicate()
         request.placements = placements
         request.channelNumber = options.channelNumber
-        request.inheritedDescriptors = options.inheritedDescriptors
+        request.inheritedDescriptors = options.inheritedDescriptors.map(\.rawValue)
         request.attributes = attributes()
         return request
     }
@@ -120,15 +118,17 @@ struct Program: ~Copyable {
     }
 
     private func explain(_ errno: Errno) -> String {
-        let what = executable == path || executable.hasSuffix("/" + path) ? "it" : "'\(executable.asPart)'"
+        let what = executable.ends(with: path) ? "it" : "'\(executable.asPart)'"
         return switch errno {
-        case .permissionDenied where System.isDirectory(executable): "\(what) is a directory"
-        case .permissionDenied: "\(what) is not executable, or a directory on its path can't be searched"
-        case .noSuchFileOrDirectory where System.exists(executable):
+        case .permissionDenied where executable.isDirectory: "\(what) is a directory"
+        case .permissionDenied:
+            "\(what) is not executable, or a directory on its path can't be searched\(interpreterHint)"
+        case .noSuchFileOrDirectory where executable.exists:
             "the interpreter in its first line, or the loader that it was linked for, does not exist"
-        case .noSuchFileOrDirectory where options.interpreter == nil && !path.hasPrefix("/"): missingInDirectory
+        case .noSuchFileOrDirectory where options.interpreter == nil && path.isRelative: missingInDirectory
         case .noSuchFileOrDirectory: what == "it" ? "there is no such file" : "there is no \(what)"
-        case .execFormatError: "\(what) is neither a program of this machine nor a script with a '#!' line"
+        case .execFormatError:
+            "\(what) is neither a program of this machine nor a script with a '#!' line\(interpreterHint)"
         case .tooManyOpenFiles: "this process has no descriptors left"
         case .tooManyOpenFilesInSystem: "the system has no descriptors left"
         case .resourceTemporarilyUnavailable: "the limit on processes or threads is reached"
@@ -138,9 +138,20 @@ struct Program: ~Copyable {
         }
     }
 
+    /// What runs a file whose name says that it is a script; empty for other files.
+    private var interpreterHint: String {
+        guard options.interpreter == nil else { return "" }
+        return switch path.extension {
+        case "js", "mjs", "cjs":
+            "; `Options.node()` runs it with Node.js, and the option interpreter with a program that you name"
+        case "py": "; the option interpreter names the program that runs it, such as `.init(\"python3\")`"
+        default: ""
+        }
+    }
+
     /// A relative path is looked for where this program was started, and a user seldom thinks of that.
     private var missingInDirectory: String {
-        let directory = (try? System.currentDirectory()).map { "'\($0.asPart)', " } ?? ""
+        let directory = (try? FilePath.currentDirectory()).map { "'\($0.asPart)', " } ?? ""
         return """
             there is no such file in \(directory)the working directory of this program. A program that lies beside this one \
             has a path that begins with `Process.executableDirectory`
@@ -158,9 +169,9 @@ struct Program: ~Copyable {
 
     // MARK: Parts
 
-    private static func currentDirectory(_ path: String) throws -> String {
+    private static func currentDirectory(_ path: FilePath) throws -> FilePath {
         do throws(Errno) {
-            return try System.currentDirectory()
+            return try FilePath.currentDirectory()
         } catch {
             throw ForkError(
                 .launchFailed, "Could not start '\(path.asPart)': this program's own directory can't be told: \(error)",
@@ -169,23 +180,25 @@ struct Program: ~Copyable {
     }
 
     /// An interpreter by its path, or by its name as a shell would find it.
-    private static func find(_ interpreter: String, _ prefix: String) throws -> String {
-        try refuseNUL(in: interpreter, "The path of the interpreter '\(interpreter.asPart)'")
-        if interpreter.contains("/") { return interpreter.hasPrefix("/") ? interpreter : prefix + interpreter }
+    private static func find(_ interpreter: FilePath, from start: FilePath) throws -> FilePath {
+        if interpreter.isEmpty {
+            throw ForkError(.invalidArgument, "The path of the interpreter is empty, or has a NUL byte in it")
+        }
+        if interpreter.bytes.contains(UInt8(ascii: "/")) { return start.pushing(interpreter) }
         let variable = System.environment().first { isVariable($0, "PATH") }
-        let path = variable.map { String(decoding: $0.dropFirst(5), as: UTF8.self) } ?? "/usr/local/bin:/usr/bin:/bin"
-        for directory in path.split(separator: ":") where System.isExecutable("\(directory)/\(interpreter)") {
-            return "\(directory)/\(interpreter)"
+        let path = variable?.dropFirst(5) ?? ArraySlice("/usr/local/bin:/usr/bin:/bin".utf8)
+        for directory in path.split(separator: UInt8(ascii: ":")) {
+            let candidate = FilePath(bytes: directory).pushing(interpreter)
+            if candidate.isExecutable { return candidate }
         }
         throw ForkError(
             .launchFailed, "Option interpreter: there is no '\(interpreter.asPart)' in PATH",
             errno: .noSuchFileOrDirectory)
     }
 
-    private static func open(workingDirectory name: String, path: String) throws -> Descriptor {
-        try refuseNUL(in: name, "The working directory '\(name.asPart)'")
+    private static func open(workingDirectory name: FilePath, path: FilePath) throws -> Descriptor {
         do throws(Errno) {
-            return try System.openDirectory(name)
+            return try name.openDirectory()
         } catch {
             throw ForkError(
                 .launchFailed,
@@ -194,7 +207,7 @@ struct Program: ~Copyable {
         }
     }
 
-    private static func environment(_ environment: ChildProcess.Environment, path: String) throws -> [[UInt8]] {
+    private static func environment(_ environment: ChildProcess.Environment, path: FilePath) throws -> [[UInt8]] {
         switch environment {
         case .inherit:
             return System.environment()
@@ -212,7 +225,7 @@ struct Program: ~Copyable {
         entry.starts(with: name.utf8) && entry.dropFirst(name.utf8.count).first == UInt8(ascii: "=")
     }
 
-    private static func check(_ name: String, _ value: String, _ path: String) throws {
+    private static func check(_ name: String, _ value: String, _ path: FilePath) throws {
         try refuseNUL(in: name, "The variable '\(name.excerpt())' for '\(path.asPart)'")
         try refuseNUL(in: value, "The value of the variable '\(name.excerpt())' for '\(path.asPart)'")
         if name.isEmpty || name.utf8.contains(UInt8(ascii: "=")) {
@@ -221,6 +234,12 @@ struct Program: ~Copyable {
                 "'\(name.excerpt())' can't be the name of a variable for '\(path.asPart)': it is empty or has a '=' in it"
             )
         }
+    }
+
+    /// The path of a text.
+    static func path(_ text: String) throws -> FilePath {
+        try refuseNUL(in: text, "The path '\(text.asPart)'")
+        return FilePath(text)
     }
 
     static func refuseNUL(in text: String, _ what: @autoclosure () -> String) throws {

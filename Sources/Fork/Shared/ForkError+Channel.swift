@@ -29,12 +29,12 @@ extension ForkError {
                 The message can't be sent to Node.js: an object whose `cmd` begins with "NODE_" would be taken for one of \
                 Node's own messages, and lost
                 """)
-        case .notEncodable(NodeEncoder.Refusal.integer(let integer)):
+        case .notEncodable(let integer as JSONText.IntegerBeyondDouble):
             self.init(
                 .notEncodable,
                 """
-                The message can't be sent to Node.js: JavaScript has no number \(integer.excerpt()) and would read another; \
-                send it as a string
+                The message can't be sent to Node.js: JavaScript has no number \(integer.literal) and would read \
+                another; send it as a string
                 """)
         case .notEncodable(let cause):
             self.init(.notEncodable, "The value can't be encoded as JSON: \(Self.text(of: cause))", cause: cause)
@@ -81,7 +81,8 @@ extension ForkError {
                 errno: errno)
         case .protocolViolation(let error):
             self.init(
-                .protocolViolation, "The other side broke the protocol, and the channel was closed: \(error)",
+                .protocolViolation,
+                "The other side broke the protocol, and the channel was closed: \(error.foreignText ?? "\(error)")",
                 cause: error)
         case .notSpoken(let opening, let error):
             self.init(
@@ -116,6 +117,19 @@ extension ForkError {
         } catch let error as ChannelError {
             throw ForkError(error)
         }
+    }
+}
+
+extension WireError {
+    /// What to say of a length that is none: text that somebody has written between two frames. Nil for other errors.
+    fileprivate var foreignText: String? {
+        // The length of a frame counts four bytes of its header too.
+        guard case .tooLong(let count, _) = self, let length = UInt32(exactly: count + 4) else { return nil }
+        let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) }
+        guard bytes.allSatisfy({ 0x20...0x7E ~= $0 || 0x09...0x0D ~= $0 }) else { return nil }
+        return """
+            the length of a frame is the characters \(bytes.escaped): something else writes to the channel's descriptor
+            """
     }
 }
 

@@ -1,8 +1,19 @@
 internal import JSONCodec
+internal import SystemPackage
 
 extension String {
     /// A path, or the name of something, as a part of a message.
     var asPart: String { excerpt(ForkError.longestPart) }
+}
+
+extension FilePath {
+    /// The path of a text. No path has a NUL byte: of a text with one this is the empty path, which is refused.
+    init(text: String) {
+        self = text.utf8.contains(0) ? FilePath() : FilePath(text)
+    }
+
+    /// As a part of a message; bytes that are no UTF-8 are shown as U+FFFD.
+    var asPart: String { string.asPart }
 }
 
 extension ForkError {
@@ -14,7 +25,7 @@ extension ForkError {
     /// Any error as a part of a message.
     ///
     /// The text of a coding error would show the whole value, which may be megabytes and private, and a key for each level
-    /// of depth; what is wrong, and the ends of the path, are enough.
+    /// of depth; its description, and the ends of the path, are enough.
     static func text(of error: any Error) -> String {
         switch error {
         case EncodingError.invalidValue(_, let context):
@@ -29,6 +40,7 @@ extension ForkError {
 
     private static func text(_ type: String, _ path: [any CodingKey], _ description: String) -> String {
         let place = path.isEmpty ? "" : " at \(path.excerpt)"
-        return "\(type)\(place): \(description.excerpt(longestPart))"
+        // Room for a type, the beginning of a message, and what is wrong with it.
+        return "\(type)\(place): \(description.excerpt(2 * longestPart))"
     }
 }

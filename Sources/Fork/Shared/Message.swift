@@ -9,7 +9,7 @@ internal import Reactor
 public struct Message: Sendable {
     let inbound: InboundMessage
 
-    /// The message as a JSON value, made anew at each access; `.null` for a message of bytes.
+    /// The message as a JSON value, made anew at each access; `.null` for a message of bytes, which are in ``bytes``.
     public var json: JSON {
         switch inbound.content {
         case .json(let document): document.json
@@ -27,14 +27,19 @@ public struct Message: Sendable {
 
     /// The message as a value of the given type.
     ///
-    /// - Throws: `DecodingError` with the path to the place that does not fit; for a message of bytes too.
+    /// - Throws: `DecodingError` with the path to the place that does not fit, the name of the type, and the first 60
+    ///   characters of the message. Also for a message of bytes, which has no JSON.
     public func decode<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
         switch inbound.content {
         case .json(let document):
-            return try document.decode(type)
-        case .bytes:
-            throw DecodingError.typeMismatch(
-                type, .init(codingPath: [], debugDescription: "The message is bytes, not JSON; use `bytes`"))
+            do {
+                return try document.decode(type)
+            } catch let error as DecodingError {
+                throw error.naming(type, document)
+            }
+        case .bytes(let bytes):
+            let what = "The message is \(bytes.count) bytes and no JSON, so it is no \(name(of: type)); use `bytes`."
+            throw DecodingError.typeMismatch(type, .init(codingPath: [], debugDescription: what))
         }
     }
 
@@ -66,5 +71,25 @@ extension Message: CustomStringConvertible {
             case .bytes(let bytes): "\(bytes.count) bytes"
             }
         return handleCount == 0 ? text : "\(text) with \(handleCount) handles"
+    }
+}
+
+private func name(of type: Any.Type) -> String { "\(type)".excerpt(60) }
+
+extension DecodingError {
+    /// The same error, with a text that begins with the type that was wanted, and with what came.
+    fileprivate func naming(_ type: Any.Type, _ document: JSONDocument) -> DecodingError {
+        func naming(_ context: Context) -> Context {
+            let description = "The message \(document.excerpt(60)) is no \(name(of: type)): \(context.debugDescription)"
+            return Context(
+                codingPath: context.codingPath, debugDescription: description, underlyingError: context.underlyingError)
+        }
+        return switch self {
+        case .typeMismatch(let type, let context): .typeMismatch(type, naming(context))
+        case .valueNotFound(let type, let context): .valueNotFound(type, naming(context))
+        case .keyNotFound(let key, let context): .keyNotFound(key, naming(context))
+        case .dataCorrupted(let context): .dataCorrupted(naming(context))
+        @unknown default: self
+        }
     }
 }

@@ -7,13 +7,13 @@ struct ChildStreams {
     private(set) var inputs: [Int32: PipeWriter] = [:]
     private(set) var outputs: [Int32: PipeReader] = [:]
 
-    private let path: String
+    private let path: FilePath
     private let loop: MessageLoop
     /// Opened once, for all who want it.
     private var null: SharedDescriptor?
 
     /// - Parameter path: of the program, for what is said when one of them can't be made.
-    init(_ options: ChildProcess.Options, path: String, loop: MessageLoop) throws {
+    init(_ options: ChildProcess.Options, path: FilePath, loop: MessageLoop) throws {
         self.path = path
         self.loop = loop
         var later: [(StreamOption, Int32)] = []
@@ -39,10 +39,10 @@ struct ChildStreams {
         case .file(let name, let append):
             let use: System.FileUse = option.isInput ? .reading : append ? .appending : .replacing
             let file = try making(option, "'\(name.asPart)': ") { () throws(Errno) in
-                SharedDescriptor(try System.openFile(name, for: use))
+                SharedDescriptor(try name.openFile(for: use))
             }
             place(file, option)
-        case .descriptor(let number): place(try duplicate(number, option), option)
+        case .descriptor(let descriptor): place(try duplicate(descriptor.rawValue, option), option)
         // The channel is placed by itself; the others come later.
         case .channel, .sameAs: break
         }

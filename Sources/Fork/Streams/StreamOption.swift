@@ -65,7 +65,7 @@ extension ChildProcess.Options {
                 "the number is among the inputs and the outputs"
             } else if option.number == channelNumber {
                 "the number is the channel's; see channelDescriptor"
-            } else if inheritedDescriptors.contains(option.number) {
+            } else if inheritedDescriptors.contains(where: { $0.rawValue == option.number }) {
                 "the number is among the inheritedDescriptors, too"
             } else {
                 nil
@@ -79,10 +79,10 @@ extension ChildProcess.Options {
         case .inherit:
             if option.isFurther, !System.isOpen(option.number) { throw refusal(option, "that is not open") }
         case .file(let path, let append):
-            if path.isEmpty { throw refusal(option, "the path of the file is empty") }
-            try Program.refuseNUL(in: path, "The option \(option.name): the path '\(path.asPart)'")
+            if path.isEmpty { throw refusal(option, "the path of the file is empty, or has a NUL byte in it") }
             if append, option.isInput { throw refusal(option, "an input can't be appended to") }
-        case .descriptor(let number):
+        case .descriptor(let descriptor):
+            let number = descriptor.rawValue
             if !System.isOpen(number) { throw refusal(option, "the descriptor \(number) is not open") }
         case .channel:
             if option.isFurther { throw refusal(option, "use channelDescriptor to give the channel this number") }

@@ -265,7 +265,7 @@ func withoutEntry() {
     chown(directory, 65534, 65534)
     if getuid() == 0 { _ = seteuid(65534) }
     var options = ChildProcess.Options()
-    options.workingDirectory = directory
+    options.workingDirectory = FilePath(directory)
     forkAndReport("/bin/true", options)
     if getuid() == 0 { _ = seteuid(0) }
 }

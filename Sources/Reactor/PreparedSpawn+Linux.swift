@@ -1,7 +1,7 @@
 #if os(Linux)
     internal import CLinux
     internal import Glibc
-    package import SystemPackage
+    internal import SystemPackage
 
     /// A start with its descriptors in place, which can be made from any thread.
     final class PreparedSpawn: Sendable {
@@ -130,15 +130,6 @@
             first.withUnsafeBufferPointer { first in
                 second.withUnsafeBufferPointer { second in body(first, second) }
             }
-        }
-    }
-
-    extension FilePath {
-        /// Opens a directory, for a child to start in.
-        package func openDirectory() throws(Errno) -> Descriptor {
-            let number = withPlatformString { clinux_open_directory($0) }
-            if number == -1 { throw Errno(rawValue: errno) }
-            return Descriptor(owning: number)
         }
     }
 

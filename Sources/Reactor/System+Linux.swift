@@ -140,34 +140,11 @@
             poll(nil, 0, milliseconds)
         }
 
-        // MARK: Files
-
-        package static func openDirectory(_ path: String) throws(Errno) -> Descriptor {
-            Descriptor(owning: try check { clinux_open_directory(path) })
-        }
-
-        package static func isDirectory(_ path: String) -> Bool {
-            var status = stat()
-            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-        }
-
-        package static func isExecutable(_ path: String) -> Bool {
-            access(path, X_OK) == 0 && !isDirectory(path)
-        }
+        // MARK: Descriptors and programs
 
         /// Whether this process has a descriptor of that number.
         package static func isOpen(_ descriptor: CInt) -> Bool {
             fcntl(descriptor, F_GETFD) != -1
-        }
-
-        package static func exists(_ path: String) -> Bool {
-            access(path, F_OK) == 0
-        }
-
-        package static func currentDirectory() throws(Errno) -> String {
-            guard let path = getcwd(nil, 0) else { throw Errno(rawValue: errno) }
-            defer { free(path) }
-            return String(cString: path)
         }
 
         /// The path of the running program.

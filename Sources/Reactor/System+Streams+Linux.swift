@@ -63,19 +63,6 @@
             case reading, replacing, appending
         }
 
-        /// Opens a file as a shell would for `<`, `>` and `>>`. Waits where that waits, as for a named pipe.
-        package static func openFile(_ path: String, for use: FileUse) throws(Errno) -> Descriptor {
-            let flags =
-                switch use {
-                case .reading: O_RDONLY
-                case .replacing: O_WRONLY | O_CREAT | O_TRUNC
-                case .appending: O_WRONLY | O_CREAT | O_APPEND
-                }
-            // A terminal must not become this program's.
-            let number = try check { open(path, flags | O_CLOEXEC | O_NOCTTY, 0o666) }
-            return try Descriptor(owning: number).aboveStandardStreams()
-        }
-
         package static func openNull() throws(Errno) -> Descriptor {
             try Descriptor(owning: check { open("/dev/null", O_RDWR | O_CLOEXEC) }).aboveStandardStreams()
         }

@@ -113,7 +113,7 @@ struct ValueTests {
         ]
         var values = child.messages(of: Everything.self).makeAsyncIterator()
         for (message, beginning) in messages {
-            _ = try child.sendNow(message)
+            try child.enqueue(message)
             do {
                 _ = try await values.next()
                 Issue.record("\(beginning) was decoded")

@@ -66,7 +66,7 @@ struct ChildSpawnerTests {
 
     @Test("a child starts in the directory that it was given")
     func directory() async throws {
-        let outcome = try await Self.run("pwd >&3") { $0.workingDirectory = try System.openDirectory("/usr/lib") }
+        let outcome = try await Self.run("pwd >&3") { $0.workingDirectory = try FilePath("/usr/lib").openDirectory() }
         #expect(outcome.output == "/usr/lib\n")
     }
 

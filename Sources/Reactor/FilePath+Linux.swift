@@ -1,48 +1,50 @@
 #if os(Linux)
+    internal import CLinux
     internal import Glibc
-    internal import Reactor
-    internal import SystemPackage
+    package import SystemPackage
 
     /// What the kernel says of a path. Its bytes reach the kernel as they are: a path need not be UTF-8.
     extension FilePath {
         /// The path of bytes without a NUL.
-        init(bytes: some Collection<UInt8>) {
+        package init(bytes: some Collection<UInt8>) {
             self.init(platformString: bytes.map { CChar(bitPattern: $0) } + [0])
         }
 
-        var bytes: [UInt8] {
+        package var bytes: [UInt8] {
             withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
         }
 
-        static func currentDirectory() throws(Errno) -> FilePath {
+        package static func currentDirectory() throws(Errno) -> FilePath {
             guard let path = getcwd(nil, 0) else { throw Errno(rawValue: errno) }
             defer { free(path) }
             return FilePath(platformString: path)
         }
 
-        var exists: Bool { withPlatformString { access($0, F_OK) == 0 } }
+        package var exists: Bool { withPlatformString { access($0, F_OK) == 0 } }
 
-        var isDirectory: Bool {
+        package var isDirectory: Bool {
             var status = Glibc.stat()
             return withPlatformString { fstatat(AT_FDCWD, $0, &status, 0) } == 0 && status.st_mode & S_IFMT == S_IFDIR
         }
 
-        var isExecutable: Bool { withPlatformString { access($0, X_OK) == 0 } && !isDirectory }
+        package var isExecutable: Bool { withPlatformString { access($0, X_OK) == 0 } && !isDirectory }
+
+        /// Opens a directory, for a child to start in.
+        package func openDirectory() throws(Errno) -> Descriptor {
+            Descriptor(owning: try System.check { withPlatformString { clinux_open_directory($0) } })
+        }
 
         /// Opens a file as a shell would for `<`, `>` and `>>`. Waits if that waits, as for a named pipe.
-        func openFile(for use: System.FileUse) throws(Errno) -> Descriptor {
+        package func openFile(for use: System.FileUse) throws(Errno) -> Descriptor {
             let flags =
                 switch use {
                 case .reading: O_RDONLY
                 case .replacing: O_WRONLY | O_CREAT | O_TRUNC
                 case .appending: O_WRONLY | O_CREAT | O_APPEND
                 }
-            while true {
-                // A terminal must not become this program's.
-                let number = withPlatformString { open($0, flags | O_CLOEXEC | O_NOCTTY, 0o666) }
-                if number != -1 { return try Descriptor(owning: number).aboveStandardStreams() }
-                if errno != EINTR { throw Errno(rawValue: errno) }
-            }
+            // A terminal must not become this program's.
+            let number = try System.check { withPlatformString { open($0, flags | O_CLOEXEC | O_NOCTTY, 0o666) } }
+            return try Descriptor(owning: number).aboveStandardStreams()
         }
     }
 #endif

@@ -8,8 +8,8 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps deps-peers deps-counters build release test demo demo-check conformance lint format structure \
-	sanitize tsan asan fuzz docs bench counters clean
+.PHONY: help deps deps-peers deps-counters build release test demo demo-check conformance \
+	lint format structure names sanitize tsan asan fuzz docs bench counters clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -48,6 +48,9 @@ format: ## Format the Swift code
 structure: deps ## Check who imports whom, that no child links Foundation, and other house rules
 	@Scripts/structure.sh
 
+names: deps ## Check that all public names can be used beside those of NIO, Hummingbird and others
+	@Scripts/names.sh
+
 sanitize: tsan asan ## Run all tests under ThreadSanitizer, then under AddressSanitizer
 
 tsan: deps ## Run all tests under ThreadSanitizer
@@ -73,4 +76,4 @@ bench: deps ## Run the benchmarks, and write docs/benchmarks.md and its plot
 	@Benchmarks/bench.sh --write
 
 clean: ## Remove all that was built; what the fuzzers collected stays
-	rm -rf .build .build-examples .build-tsan .build-asan .build-fuzz .build-docs
+	rm -rf .build .build-examples .build-tsan .build-asan .build-fuzz .build-docs .build-servers

@@ -8,7 +8,7 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps deps-peers deps-counters build release test demo demo-check conformance \
+.PHONY: help deps deps-peers deps-counters build release test test-release demo demo-check conformance \
 	lint format structure names sanitize tsan asan fuzz docs bench counters clean
 .DEFAULT_GOAL := help
 
@@ -29,6 +29,10 @@ release: deps ## Build everything optimized
 
 test: deps ## Build and run all tests
 	@Scripts/test.sh $(FILTER)
+
+# What tests import with @testable is built for it, which a release is not: hence the place of its own.
+test-release: deps ## Build and run all tests, optimized
+	@Scripts/test.sh -c release -Xswiftc -enable-testing --scratch-path .build-optimized $(FILTER)
 
 demo: deps ## Build and run the example of a parent and two children
 	@Scripts/demo.sh
@@ -76,4 +80,4 @@ bench: deps ## Run the benchmarks, and write docs/benchmarks.md and its plot
 	@Benchmarks/bench.sh --write
 
 clean: ## Remove all that was built; what the fuzzers collected stays
-	rm -rf .build .build-examples .build-tsan .build-asan .build-fuzz .build-docs .build-servers
+	rm -rf .build .build-examples .build-optimized .build-tsan .build-asan .build-fuzz .build-docs .build-servers

@@ -22,6 +22,10 @@ while [ $# -gt 0 ]; do
         build+=("$1" "$2")
         shift
         ;;
+    -c | -Xswiftc)
+        build+=("$1" "$2")
+        shift
+        ;;
     --sanitize=*)
         build+=("$1")
         # Not more at once than get the share of the processor that their deadlines count on.

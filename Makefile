@@ -8,7 +8,7 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps deps-peers deps-counters build release test test-release demo demo-check conformance \
+.PHONY: help deps deps-peers deps-counters deps-bench build release test test-release demo demo-check conformance \
 	lint format structure names sanitize tsan asan fuzz docs bench counters clean
 .DEFAULT_GOAL := help
 
@@ -76,8 +76,12 @@ deps-counters: ## Install valgrind and strace where they are missing
 counters: deps deps-counters ## Count what a message costs, and fail where that is too much
 	@Benchmarks/counters.sh
 
-bench: deps ## Run the benchmarks, and write docs/benchmarks.md and its plot
+deps-bench: ## Install the newest Node.js and Deno for the benchmarks, into .build-bench
+	@Scripts/deps.sh --bench
+
+bench: deps deps-bench ## Run the benchmarks, and write docs/benchmarks.md and its plot
 	@Benchmarks/bench.sh --write
 
 clean: ## Remove all that was built; what the fuzzers collected stays
-	rm -rf .build .build-examples .build-optimized .build-tsan .build-asan .build-fuzz .build-docs .build-servers
+	rm -rf .build .build-examples .build-optimized .build-tsan .build-asan .build-fuzz .build-docs .build-servers \
+		.build-bench

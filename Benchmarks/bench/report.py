@@ -56,7 +56,7 @@ def facts(chosen, rounds, children):
     if "python" in chosen:
         versions.append(f"Python {platform.python_version()}")
     if "deno" in chosen:
-        versions.append(version("deno", "--version"))
+        versions.append(version(peers.deno(), "--version").partition(" (")[0].capitalize())
     else:
         versions.append("no Deno")
     return [

@@ -80,6 +80,8 @@ case "to-child":
         sum.add(item.id, ordering: .relaxed)
         if !item.ok { try Process.send(sum.exchange(0, ordering: .relaxed)) }
     }
+case "senders":
+    addUp(.items, size: 0)
 case "handles":
     let sum = Atomic(0)
     Process.onMessage { message in

@@ -2,7 +2,7 @@
 'use strict';
 
 const { once } = require('node:events');
-const { sumOfIds } = require('./items.js');
+const { sumOfIds } = require('./items.cjs');
 
 const warmUpShare = 10;
 const now = () => performance.now() * 1e6;

@@ -1,5 +1,6 @@
-// The parent's side of every workload: `parent.cjs <workload> <count> <size> json|advanced [<program of the child>]`. Prints
-// what it measured as one line of JSON. The size is what one message has of records or of bytes, or how many children there are.
+// The parent's side of every workload: `parent.cjs <workload> <count> <size> json|advanced [<program of the child>]`.
+// Prints what it measured as one line of JSON. The size is what one message has of records or of bytes, or how many
+// children there are.
 'use strict';
 
 const { fork } = require('node:child_process');

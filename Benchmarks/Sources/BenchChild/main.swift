@@ -21,8 +21,8 @@ import Synchronization
     }
 }
 
-/// Takes as many messages as the first one says, and answers with the sum of their checksums. The first message of all is
-/// compared whole.
+/// Takes as many messages as the first one says, and answers with the sum of their checksums. The first message of all
+/// is compared whole.
 func addUp(_ payload: Payload, size: Int) {
     let state = Mutex((expected: 0, sum: 0, isCompared: false))
     Process.onMessage { message in

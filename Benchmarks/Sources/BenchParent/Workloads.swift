@@ -38,8 +38,8 @@ func roundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
     return summary(ofAnswersAt: Array(times.dropFirst(warmUp)))
 }
 
-/// Sends a ping every so many microseconds, from a thread of its own; how much of a core both processes take for that and the
-/// answers.
+/// Sends a ping every so many microseconds, from a thread of its own; how much of a core both processes take for that
+/// and the answers.
 func paced(_ child: ChildProcess, count: Int, interval: Int) async throws -> JSON {
     child.onMessage(of: String.self) { text in
         if text != "pong" { fail("got '\(text)'") }
@@ -121,8 +121,8 @@ func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
     return result
 }
 
-/// Threads that send items to one child at the same time, each its share of them; the clock stops when the child's answer
-/// to all of them is here.
+/// Threads that send items to one child at the same time, each its share of them; the clock stops when the child's
+/// answer to all of them is here.
 func itemsFromSenders(to child: ChildProcess, count: Int, senders: Int) async throws -> JSON {
     var answers = child.messages(of: Int.self).makeAsyncIterator()
     var result = JSON.null

@@ -1,6 +1,6 @@
 // The parent's side of every workload: `BenchParent <workload> <count> <size> [<JavaScript child>]`. Prints what it
-// measured as one line of JSON. The size is what one message has of records or of bytes, or how many children or threads
-// there are.
+// measured as one line of JSON. The size is what one message has of records or of bytes, or how many children or
+// threads there are.
 
 import BenchValues
 import Fork

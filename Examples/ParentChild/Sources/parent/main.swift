@@ -45,7 +45,7 @@ struct Partner {
         say("\(rectangle) -> \(name) child -> \(answer)")
     }
 
-    func end() async {
+    func end() async throws {
         say("disconnect the \(name) child")
         child.disconnect()
         say("the \(name) child has \(try await child.waitForExit())")
@@ -64,8 +64,8 @@ do {
     try await first.ask(Rectangle(width: 3, height: 1.5))
     try await second.ask(Rectangle(width: 6, height: 7))
 
-    await first.end()
-    await second.end()
+    try await first.end()
+    try await second.end()
 } catch {
     say("failed: \(error)")
     exit(1)

@@ -18,7 +18,9 @@ struct EveryName: ~Copyable {
     var decodedMessageSequence: DecodedMessageSequence<Int>?
     var errno: Errno?
     var eventSequence: EventSequence?
+    /// System's, also if NIOCore is imported: the protocol of that name there then needs its module's name.
     var fileDescriptor: FileDescriptor?
+    var niosFileDescriptor: (any NIOCore.FileDescriptor)?
     var forkError: ForkError?
     var handle: Handle?
     var handles: Handles?

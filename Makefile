@@ -8,8 +8,8 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps deps-peers deps-counters build release test demo demo-check conformance lint format structure \
-	sanitize tsan asan fuzz docs bench counters clean
+.PHONY: help deps deps-peers deps-counters deps-bench build release test test-release demo demo-check conformance \
+	lint format structure names sanitize tsan asan fuzz docs bench counters clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -30,6 +30,10 @@ release: deps ## Build everything optimized
 test: deps ## Build and run all tests
 	@Scripts/test.sh $(FILTER)
 
+# What tests import with @testable is built for it, which a release is not: hence the place of its own.
+test-release: deps ## Build and run all tests, optimized
+	@Scripts/test.sh -c release -Xswiftc -enable-testing --scratch-path .build-optimized $(FILTER)
+
 demo: deps ## Build and run the example of a parent and two children
 	@Scripts/demo.sh
 
@@ -47,6 +51,9 @@ format: ## Format the Swift code
 
 structure: deps ## Check who imports whom, that no child links Foundation, and other house rules
 	@Scripts/structure.sh
+
+names: deps ## Check that all public names can be used beside those of NIO, Hummingbird and others
+	@Scripts/names.sh
 
 sanitize: tsan asan ## Run all tests under ThreadSanitizer, then under AddressSanitizer
 
@@ -69,8 +76,12 @@ deps-counters: ## Install valgrind and strace where they are missing
 counters: deps deps-counters ## Count what a message costs, and fail where that is too much
 	@Benchmarks/counters.sh
 
-bench: deps ## Run the benchmarks, and write docs/benchmarks.md and its plot
+deps-bench: ## Install the newest Node.js and Deno for the benchmarks, into .build-bench
+	@Scripts/deps.sh --bench
+
+bench: deps deps-bench ## Run the benchmarks, and write docs/benchmarks.md and its plot
 	@Benchmarks/bench.sh --write
 
 clean: ## Remove all that was built; what the fuzzers collected stays
-	rm -rf .build .build-examples .build-tsan .build-asan .build-fuzz .build-docs
+	rm -rf .build .build-examples .build-optimized .build-tsan .build-asan .build-fuzz .build-docs .build-servers \
+		.build-bench

@@ -10,8 +10,8 @@ def message(instructions, allocations, **calls):
     return {"instructions": instructions, "allocations": allocations, "futex": 0, "epoll_ctl": 0, **calls}
 
 
-# By workload and side: how much one message may take, or the idle processes together. It is what was counted when it was
-# written down, and of instructions a tenth more: they depend a little on the processor too.
+# By workload and side: how much one message may take, or the idle processes together. It is what was counted when it
+# was written down, and of instructions a tenth more: they depend a little on the processor too.
 LIMITS = {
     "round-trip": {
         "parent": message(8_500, 2, epoll_wait=1, recvmsg=1, sendmsg=1),

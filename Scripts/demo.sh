@@ -5,8 +5,8 @@
 #     Scripts/demo.sh --check [example...]   run each and compare what it prints with expected-output.txt; all where none
 #                                            is named
 #
-# An example is a package of its own under Examples/. Its program `parent` is run, or, where there is one, its script `run`
-# with the directory of its programs.
+# An example is a package of its own under Examples/. Its program `parent` is run, or, where there is one, its script
+# `run` with the directory of its programs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh

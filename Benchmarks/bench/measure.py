@@ -40,7 +40,8 @@ def run(command, name, peer):
     pin = pin_to_one_core if WORKLOADS[name].is_pinned else None
     try:
         process = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, timeout=SECONDS_PER_RUN, preexec_fn=pin
+            command, stdout=subprocess.PIPE, text=True, timeout=SECONDS_PER_RUN, preexec_fn=pin,
+            env=peers.environment(),
         )
     except subprocess.TimeoutExpired:
         sys.exit(f"\nbench.sh: {name} with {peer} has not ended within {SECONDS_PER_RUN} s")
@@ -54,7 +55,9 @@ def pin_to_one_core():
 
 def memory(command, size):
     """What an idle child is, in KB, and what the parent has grown by for each, from the second child on."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.environment()
+    )
     try:
         next_children(process)
         before = rollup(process.pid)["Rss"]

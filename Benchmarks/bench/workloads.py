@@ -34,6 +34,17 @@ class Workload:
     is_static: bool = False
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A measure of a peer, divided by ours of another workload."""
+
+    workload: str
+    words: str
+    # What the ratio has to be, at least where high is better, at most where low is.
+    limit: float | None = None
+    peer: str = "ours"
+
+
 def rate(**targets):
     return Measure("rate", "/s", targets={peer.replace("_", "-"): value for peer, value in targets.items()})
 
@@ -76,6 +87,25 @@ def paced(interval, count):
 def in_bytes(kind, title, size, targets, **by_peer):
     measure = Measure("rate", "MB/s", divisor=1e6 / size, targets=targets)
     return {f"{kind}-{title}": Workload(kind, counts(**by_peer), [measure], size, f"{kind} of {title}")}
+
+
+def senders(count):
+    """Threads of the parent that send to one child, each its share of the messages."""
+    return {
+        f"senders-{number}": Workload(
+            "senders", counts(count), [rate()], number,
+            "one sender, one child" if number == 1 else f"{number} senders, one child",
+        )
+        for number in (1, 2, 4, 8, 16)
+    }
+
+
+def sending(kind, title, size, ours, ours_node):
+    """What sending costs in each dialect, whatever the receiver does meanwhile."""
+    measure = Measure("cpu", "µs a message", 1, is_better_high=False)
+    return {f"send-{kind}": Workload(
+        f"send-{kind}", counts(ours, ours_node=ours_node), [measure], size, f"send {title}, the sender"
+    )}
 
 
 def start(title, is_static, targets, **by_peer):
@@ -129,6 +159,9 @@ WORKLOADS = {
     **in_bytes("string", "1 MB", 1 << 20, {"node": 3}, ours=100, c=500, node=30, advanced=80, python=120),
     **in_bytes("bytes", "1 MB", 10**6, {"c": 0.8}, ours=500, c=1_000, advanced=150, python=200),
     **in_bytes("bytes", "64 MB", 64 * 10**6, {}, ours=6, c=8, advanced=3, python=3),
+    **senders(200_000),
+    **sending("string", "a string of 10 KB", 10_000, ours=5_000, ours_node=5_000),
+    **sending("integers", "1,000 integers", 1_000, ours=5_000, ours_node=5_000),
     "handles": Workload("handles", counts(20_000, 40_000, 2_500, python=10_000), [rate(node=3)]),
     "start": start("fork to first reply", False, {"node": 0.2, "c": 3}, ours=40, c=100, node=6, python=8),
     "start-static": start(
@@ -145,9 +178,17 @@ WORKLOADS = {
         [rate(node=2), Measure("share", "% for the slowest", least=25)], size=8, title="eight children at once",
     ),
 }
-# p50 of the rows that are beside another row of ours, not beside a peer.
-BESIDE = {"round-trip-async": "round-trip", "round-trip-async-one-core": "round-trip-one-core"}
-ASYNC_TARGET = 1.5
+# By workload and measure: the rows that are beside one of ours, not beside that of a peer.
+BESIDE = {
+    ("round-trip-async", "p50"): Beside("round-trip", "handlers", 1.5),
+    ("round-trip-async-one-core", "p50"): Beside("round-trip-one-core", "handlers", 1.5),
+    ("senders-2", "rate"): Beside("senders-1", "one sender"),
+    ("senders-4", "rate"): Beside("senders-1", "one sender"),
+    ("senders-8", "rate"): Beside("senders-1", "one sender", 0.8),
+    ("senders-16", "rate"): Beside("senders-1", "one sender"),
+    ("send-string", "cpu"): Beside("send-string", "native", 1.5, "ours-node"),
+    ("send-integers", "cpu"): Beside("send-integers", "native", 1.5, "ours-node"),
+}
 TITLES = {
     "ours": "ours", "c": "raw C", "c-gathered": "raw C, gathered", "node": "Node", "node-advanced": "Node, advanced",
     "python": "Python", "deno": "Deno", "ours-node": "our parent, Node child", "node-ours": "Node parent, our child",

@@ -21,8 +21,8 @@ import Synchronization
     }
 }
 
-/// Takes as many messages as the first one says, and answers with the sum of their checksums. The first message of all is
-/// compared whole.
+/// Takes as many messages as the first one says, and answers with the sum of their checksums. The first message of all
+/// is compared whole.
 func addUp(_ payload: Payload, size: Int) {
     let state = Mutex((expected: 0, sum: 0, isCompared: false))
     Process.onMessage { message in
@@ -80,6 +80,8 @@ case "to-child":
         sum.add(item.id, ordering: .relaxed)
         if !item.ok { try Process.send(sum.exchange(0, ordering: .relaxed)) }
     }
+case "senders":
+    addUp(.items, size: 0)
 case "handles":
     let sum = Atomic(0)
     Process.onMessage { message in

@@ -29,8 +29,8 @@ func starts(count: Int) async throws -> JSON {
     return percentiles(of: times)
 }
 
-/// Two children, then more of them: each time their process numbers are told, and a line of the standard input is awaited,
-/// before which somebody else looks at the memory.
+/// Two children, then more of them: each time their process numbers are told, and a line of the standard input is
+/// awaited, before which somebody else looks at the memory.
 func idleChildren(_ count: Int) async throws -> JSON {
     var children: [ChildProcess] = []
     for wanted in [2, 2 + count] {

@@ -2,7 +2,7 @@ import BenchValues
 import Fork
 
 /// Announces how many messages come and sends them as fast as the channel takes them; the clock stops when the child's
-/// answer to the last one is here.
+/// answer to the last one is here. What this process takes of the processor for a message is told in microseconds.
 func payloadsToChild(_ child: ChildProcess, _ payload: Payload, count: Int, size: Int) async throws -> JSON {
     let expected: (Int) -> Int
     let send: (Int) throws -> Bool
@@ -25,6 +25,13 @@ func payloadsToChild(_ child: ChildProcess, _ payload: Payload, count: Int, size
         let text = Payload.text(size)
         expected = { $0 * size }
         send = { _ in try child.send(text) }
+    case .integers:
+        let integers = Payload.integers(size)
+        expected = { $0 * integers.reduce(0, +) }
+        send = { _ in try child.send(integers) }
+    case .items:
+        expected = { Item.sumOfIDs($0) }
+        send = { index in try child.send(Item(index, of: count)) }
     case .bytes:
         let bytes = Payload.bytes(size)
         expected = { $0 * size }
@@ -34,13 +41,14 @@ func payloadsToChild(_ child: ChildProcess, _ payload: Payload, count: Int, size
     var answers = child.messages(of: Int.self).makeAsyncIterator()
     var result = JSON.null
     for count in [max(count / warmUpShare, 1), count] {
-        let start = now()
+        let start = (time: now(), processor: processorTime())
         let _: Bool = try child.send(count)
         for index in 1...count {
             if try !send(index) { try await child.flush() }
         }
         guard try await answers.next() == expected(count) else { fail("a message is missing, or has changed") }
-        result = rate(count, from: start, to: now())
+        result = rate(count, from: start.time, to: now())
+        result["cpu"] = .double((processorTime() - start.processor) / Double(count) * 1e6)
     }
     return result
 }

@@ -1,4 +1,5 @@
 import BenchValues
+import Dispatch
 import Fork
 import Glibc
 import Synchronization
@@ -37,8 +38,8 @@ func roundTrips(with child: ChildProcess, count: Int) async throws -> JSON {
     return summary(ofAnswersAt: Array(times.dropFirst(warmUp)))
 }
 
-/// Sends a ping every so many microseconds, from a thread of its own; how much of a core both processes take for that and the
-/// answers.
+/// Sends a ping every so many microseconds, from a thread of its own; how much of a core both processes take for that
+/// and the answers.
 func paced(_ child: ChildProcess, count: Int, interval: Int) async throws -> JSON {
     child.onMessage(of: String.self) { text in
         if text != "pong" { fail("got '\(text)'") }
@@ -118,6 +119,41 @@ func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
         result = rate(count, from: start, to: now())
     }
     return result
+}
+
+/// Threads that send items to one child at the same time, each its share of them; the clock stops when the child's
+/// answer to all of them is here.
+func itemsFromSenders(to child: ChildProcess, count: Int, senders: Int) async throws -> JSON {
+    var answers = child.messages(of: Int.self).makeAsyncIterator()
+    var result = JSON.null
+    for count in [max(count / warmUpShare / senders, 1) * senders, count / senders * senders] {
+        let start = now()
+        // Before the threads begin: how many items come.
+        try await child.send(count)
+        for number in 0..<senders {
+            Thread.start {
+                do {
+                    for index in 1...(count / senders) {
+                        let item = Item(number * (count / senders) + index, of: count)
+                        if try !child.send(item) { waitForFlush(of: child) }
+                    }
+                } catch { fail("\(error)") }
+            }
+        }
+        guard try await answers.next() == Item.sumOfIDs(count) else { fail("an item is missing") }
+        result = rate(count, from: start, to: now())
+    }
+    return result
+}
+
+/// Blocks the calling thread until what it has sent has left this process.
+private func waitForFlush(of child: ChildProcess) {
+    let flushed = DispatchSemaphore(value: 0)
+    Task.detached {
+        do { try await child.flush() } catch { fail("\(error)") }
+        flushed.signal()
+    }
+    flushed.wait()
 }
 
 // MARK: Descriptors

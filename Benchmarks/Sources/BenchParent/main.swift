@@ -1,5 +1,6 @@
-// The parent's side of every workload: `BenchParent <workload> <count> <size> [<JavaScript child>]`. Prints what it measured
-// as one line of JSON. The size is what one message has of records or of bytes, or how many children there are.
+// The parent's side of every workload: `BenchParent <workload> <count> <size> [<JavaScript child>]`. Prints what it
+// measured as one line of JSON. The size is what one message has of records or of bytes, or how many children or
+// threads there are.
 
 import BenchValues
 import Fork
@@ -26,10 +27,14 @@ do {
 }
 
 func withOneChild() async throws -> JSON {
-    let child = try fork(workload, size: size, script: CommandLine.arguments.dropFirst(4).first)
+    let isSending = workload.hasPrefix("send-")
+    let kind = isSending ? String(workload.dropFirst(5)) : workload
+    let child = try fork(kind, size: size, script: CommandLine.arguments.dropFirst(4).first)
     if let latency = latency(named: workload) { child.messageLoop.latency = latency }
+    // A loop that looks for messages would count as processor time of the sender.
+    if isSending { child.messageLoop.latency = .efficient }
     let result =
-        switch workload {
+        switch kind {
         case "round-trip", "round-trip-lowest", "round-trip-efficient":
             try await roundTrips(with: child, count: count)
         case "round-trip-async":
@@ -40,9 +45,10 @@ func withOneChild() async throws -> JSON {
         case "round-trip-async-hopping": try await asyncRoundTrips(with: child, count: count)
         case "to-parent", "to-parent-gathered": try await itemsToParent(from: child, count: count)
         case "to-child": try await itemsToChild(child, count: count)
+        case "senders": try await itemsFromSenders(to: child, count: count, senders: size)
         case "handles": try await handlesToChild(child, count: count)
         default:
-            if let payload = Payload(rawValue: workload) {
+            if let payload = Payload(rawValue: kind) {
                 try await payloadsToChild(child, payload, count: count, size: size)
             } else {
                 fail("unknown workload '\(workload)'")

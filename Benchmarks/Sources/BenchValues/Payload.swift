@@ -21,16 +21,20 @@ public struct Record: Codable, Sendable {
     public static func array(_ count: Int) -> [Record] { (1...count).map { Record(id: Item.id(of: $0)) } }
 }
 
-/// What the payload workloads send: so many records, or so many bytes.
+/// What the payload workloads send: so many records, integers or bytes, or an item.
 public enum Payload: String, Sendable {
     case records
     case jsonRecords = "json-records"
     case string
+    case integers
+    case items
     case bytes
 
     public static func text(_ size: Int) -> String {
         String(decoding: (0..<size).map { $0 % 64 == 63 ? 10 : UInt8(97 + $0 % 23) }, as: UTF8.self)
     }
+
+    public static func integers(_ size: Int) -> [Int] { (0..<size).map { Item.id(of: $0) } }
 
     public static func bytes(_ size: Int) -> [UInt8] { (0..<size).map { UInt8($0 % 251) } }
 
@@ -46,6 +50,10 @@ public enum Payload: String, Sendable {
             let text = try message.decode(String.self)
             if isCompared && text != Self.text(size) { return 0 }
             return text.utf8.count
+        case .integers:
+            return try message.decode([Int].self).reduce(0, +)
+        case .items:
+            return try message.decode(Item.self).id
         case .bytes:
             guard let bytes = message.bytes else { return 0 }
             if isCompared && bytes != Self.bytes(size) { return 0 }

@@ -65,18 +65,17 @@ func serveTwice() {
 
 /// Serves while another thread serves a task, which ends before the channel does.
 func serveBesideTask() {
-    nonisolated(unsafe) let begun = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-    sem_init(begun, 0, 0)
+    let begun = Semaphore()
     Task.detached {
         try Process.serve {
             var messages = Process.messages.makeAsyncIterator()
-            sem_post(begun)
+            begun.signal()
             try Process.enqueue("begun")
             _ = await messages.next()
         }
         try Process.enqueue("ended")
     }
-    sem_wait(begun)
+    begun.wait()
     Process.serve()
 }
 
@@ -102,12 +101,11 @@ func serveElsewhere() throws {
 /// Ends well where the body of a task begins on the thread that serves it, though another one has driven the loop before.
 func serveHere() throws {
     let main = pthread_self()
-    nonisolated(unsafe) let driven = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-    sem_init(driven, 0, 0)
-    Process.onMessage { _ in sem_post(driven) }
+    let driven = Semaphore()
+    Process.onMessage { _ in driven.signal() }
     // An iterator needs a thread for the channel.
     let messages = Process.messages.makeAsyncIterator()
-    sem_wait(driven)
+    driven.wait()
     try Process.serve { exit(pthread_self() == main ? 0 : 1) }
     withExtendedLifetime(messages) {}
 }

@@ -50,5 +50,6 @@ case "serve-sum": try serveSum()
 case "serve-beside-task": serveBesideTask()
 case "serve-elsewhere": try serveElsewhere()
 case "serve-here": try serveHere()
+case "print": printLine(isLineBuffered: arguments[1] == "by-line", end: arguments[2])
 default: exit(64)
 }

@@ -1,8 +1,8 @@
-// The child's side of every workload: `child.js <workload> [<size>]`.
+// The child's side of every workload: `child.cjs <workload> [<size>]`.
 'use strict';
 
-const { sendItems } = require('./items.js');
-const payloads = require('./payloads.js');
+const { sendItems } = require('./items.cjs');
+const payloads = require('./payloads.cjs');
 
 let sum = 0;
 let expected = 0;

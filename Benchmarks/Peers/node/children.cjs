@@ -2,7 +2,7 @@
 'use strict';
 
 const { once } = require('node:events');
-const { sumOfIds } = require('./items.js');
+const { sumOfIds } = require('./items.cjs');
 
 const warmUpShare = 10;
 const now = () => performance.now() * 1e6;
@@ -39,7 +39,8 @@ exports.starts = async function (start, count) {
   return median(times);
 };
 
-// Two children, then more of them: each time their process numbers are told, and a line of the standard input is awaited.
+// Two children, then more of them: each time their process numbers are told, and a line of the standard input is
+// awaited.
 exports.idle = async function (start, size) {
   const children = [];
   for (const wanted of [2, 2 + size]) {
@@ -81,8 +82,8 @@ exports.sweeps = async function (start, size, count) {
   return median(times);
 };
 
-// Children that all send items at once: how fast they come together, and how many had come of the slowest one when the first
-// was through, in percent of its equal share.
+// Children that all send items at once: how fast they come together, and how many had come of the slowest one when the
+// first was through, in percent of its equal share.
 exports.manyToParent = async function (start, size, count) {
   let arrived, sum, shares, finished, done;
   const children = Array.from({ length: size }, (_, number) => {

@@ -3,8 +3,8 @@
 // Ids have six digits, so that all peers send the same number of bytes.
 const idOf = (index) => 100000 + (index % 900000);
 
-// Sends messages, each with the handle if there is one, as fast as the channel takes them: when `send` returns false, waits
-// until all have been written.
+// Sends messages, each with the handle if there is one, as fast as the channel takes them: when `send` returns false,
+// waits until all have been written.
 const sendAll = async function (channel, count, messageOf, handle) {
   let unwritten = 0;
   let allWritten = null;

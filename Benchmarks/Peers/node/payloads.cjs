@@ -1,7 +1,7 @@
 // What the payload workloads send, and what a receiver adds up: something of every depth of a record, or the length.
 'use strict';
 
-const { idOf } = require('./items.js');
+const { idOf } = require('./items.cjs');
 
 const record = (index) => ({
   id: idOf(index),
@@ -21,6 +21,7 @@ const bytes = (size, byteOf) => {
 
 exports.make = function (kind, size) {
   if (kind === 'records') return Array.from({ length: size }, (_, index) => record(index + 1));
+  if (kind === 'integers') return Array.from({ length: size }, (_, index) => idOf(index));
   if (kind === 'string') return bytes(size, (index) => (index % 64 === 63 ? 10 : 97 + (index % 23))).toString('latin1');
   return bytes(size, (index) => index % 251);
 };
@@ -31,6 +32,7 @@ const checksums = {
     for (const record of records) sum += record.id + record.place.x + record.tags.length;
     return sum;
   },
+  integers: (integers) => integers.reduce((sum, integer) => sum + integer, 0),
   string: (text) => text.length,
   bytes: (buffer) => buffer.byteLength,
 };
@@ -38,7 +40,7 @@ exports.checksum = (kind, value) => checksums[kind](value);
 
 // The whole text or all bytes: asked for once, because that is not what is measured.
 exports.isWhole = function (kind, size, value) {
-  if (kind === 'records') return true;
+  if (kind === 'records' || kind === 'integers') return true;
   const expected = exports.make(kind, size);
   return kind === 'string' ? value === expected : expected.equals(value);
 };

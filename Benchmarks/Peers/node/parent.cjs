@@ -1,14 +1,15 @@
-// The parent's side of every workload: `parent.js <workload> <count> <size> json|advanced [<program of the child>]`. Prints
-// what it measured as one line of JSON. The size is what one message has of records or of bytes, or how many children there are.
+// The parent's side of every workload: `parent.cjs <workload> <count> <size> json|advanced [<program of the child>]`.
+// Prints what it measured as one line of JSON. The size is what one message has of records or of bytes, or how many
+// children there are.
 'use strict';
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const net = require('node:net');
 const path = require('node:path');
-const children = require('./children.js');
-const { idOf, sendAll, sendItems, sumOfIds } = require('./items.js');
-const payloads = require('./payloads.js');
+const children = require('./children.cjs');
+const { idOf, sendAll, sendItems, sumOfIds } = require('./items.cjs');
+const payloads = require('./payloads.cjs');
 
 const warmUpShare = 10;
 const now = () => performance.now() * 1e6;
@@ -139,7 +140,7 @@ async function main([workload, count, size, serialization, program]) {
   const start = (workload) =>
     program
       ? fork(workload, [size], { execPath: program, execArgv: [], serialization })
-      : fork(path.join(__dirname, 'child.js'), [workload, size], { serialization });
+      : fork(path.join(__dirname, 'child.cjs'), [workload, size], { serialization });
   if (workload in workloadsOfMany) return workloadsOfMany[workload](start, Number(count), Number(size));
   const child = start(workload);
   const result = await (workloads[workload] ?? payloadsToChild)(child, Number(count), workload, Number(size));

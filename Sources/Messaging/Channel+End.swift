@@ -1,4 +1,5 @@
 internal import Reactor
+internal import Synchronization
 internal import Wire
 
 extension Channel {
@@ -29,15 +30,39 @@ extension Channel {
 
     /// Tells the peer why the channel ends here, as far as that is possible without waiting, and ends it.
     func abort(_ error: WireError) {
-        if dialect == .native, let frame = try? Abort(message: error.description).frame() {
-            let action = outbound.withLock { outbound in
-                let action = outbound.queue.abort(with: frame)
-                perform(action, &outbound)
-                return action
-            }
-            if action == .write { write() }
-        }
+        write(Abort(message: error.description))
         failWriting(.protocolViolation)
+    }
+
+    private func write(_ abort: Abort) {
+        guard dialect == .native, let frame = try? abort.frame() else { return }
+        let action = outbound.withLock { outbound in
+            let action = outbound.queue.abort(with: frame)
+            perform(action, &outbound)
+            return action
+        }
+        if action == .write { write() }
+    }
+
+    /// Tells the peer, at the end of this process, that nothing has taken the messages that it sent.
+    package func complainIfNothingWasTaken() {
+        guard hasReadHello, !hasHadConsumer.load(ordering: .relaxed),
+            // Under the lock: so long nobody closes the socket.
+            outbound.withLock({ $0.socket != nil && System.hasBytes(descriptor) })
+        else { return }
+        write(
+            Abort(
+                code: Abort.notTaken,
+                message: """
+                    The child has ended, and took none of the messages that were sent to it: \
+                    did it call Process.serve()?
+                    """))
+    }
+
+    /// Whether a peer whose process has ended has had messages and never gave a sign of having read one. On the loop.
+    package var hasPeerTakenNothing: Bool {
+        if inbound.hasReceived || dialect == .node && !inbound.hasPeerLeftUnread { return false }
+        return outbound.withLock { $0.hasSentMessages }
     }
 
     /// Gives the channel up before anything has used it. From any thread.

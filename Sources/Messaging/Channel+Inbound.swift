@@ -1,5 +1,6 @@
 internal import JSONCodec
 internal import Reactor
+internal import Synchronization
 internal import SystemPackage
 internal import Wire
 
@@ -18,6 +19,7 @@ extension Channel {
     /// Whether anybody takes messages. While nobody does, the kernel keeps them.
     package func setConsumer(present: Bool) {
         inbound.hasConsumer = present
+        if present { hasHadConsumer.store(true, ordering: .relaxed) }
         inbound.keptDelegate = present && !inbound.isDelivered ? inbound.delegate : nil
         pump()
     }
@@ -124,6 +126,7 @@ extension Channel {
             if inbound.isPeerProcessEnded { endReading() }
         } catch .connectionReset {
             // The peer ended with something of ours unread. All that it wrote has been read before.
+            inbound.hasPeerLeftUnread = true
             endReading()
         } catch {
             inbound.delegate?.channelFailed(.system(error))

@@ -1,5 +1,6 @@
 package import JSONCodec
 package import Reactor
+internal import Synchronization
 package import SystemPackage
 package import Wire
 
@@ -43,6 +44,9 @@ package final class Channel: Sendable {
     let inbound: Inbound
     /// Valid while a batch is out or the loop has not closed the channel; see `Outbound.socket`.
     let descriptor: CInt
+    /// Whether the peer's hello was there when the channel was made, and has been read.
+    let hasReadHello: Bool
+    let hasHadConsumer = Atomic<Bool>(false)
 
     /// Begins with this side's hello, in the dialect that has one. Nothing is watched or read before `start`.
     ///
@@ -64,6 +68,7 @@ package final class Channel: Sendable {
             inbound.decoder.messageLimit = peerHello.limits.message
         }
         self.limits = limits
+        hasReadHello = peerHello != nil
         outbound = Locked(Outbound(socket: socket, limits: limits, dialect: dialect))
         if let peerHello { adopt(peerHello) }
         if dialect == .native { try sendHello() }
@@ -74,6 +79,7 @@ package final class Channel: Sendable {
             let hello = Hello(
                 messageLimit: limits.messageLimit, features: limits.acceptsHandles ? [Hello.handlesFeature] : [])
             _ = try submit(.frame(try hello.frame()), 0)
+            outbound.withLock { $0.openingCount = $0.queue.acceptedPosition }
         } catch ChannelError.closed {
             // The peer is gone already. What it wrote before is there to be read, and its end to be told.
         }

@@ -50,6 +50,9 @@ final class Inbound: @unchecked Sendable {
     private static let keptLimit = 256 * 1024
     /// How much has been read.
     @exclusivity(unchecked) private var readCount: UInt64 = 0
+    var hasReceived: Bool { readCount > 0 }
+    /// The peer has closed its end with something of ours unread.
+    var hasPeerLeftUnread = false
     /// How much of that since the process at the other end ended.
     var countSinceEnd = 0
 

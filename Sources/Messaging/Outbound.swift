@@ -20,6 +20,8 @@ struct Outbound: ~Copyable {
     var closesAfterWrite = false
     var waiters: [UInt64: FlushWaiter] = [:]
     private var lastWaiter: UInt64 = 0
+    /// How much of what was accepted is this side's hello.
+    var openingCount: UInt64 = 0
     /// A buffer that has been used before, so that most sends allocate nothing.
     private var spare: [UInt8] = []
 
@@ -28,6 +30,8 @@ struct Outbound: ~Copyable {
         queue = OutboundQueue(highWaterMark: limits.highWaterMark, limit: limits.queueLimit, dialect: dialect)
         peerMessageLimit = limits.messageLimit
     }
+
+    var hasSentMessages: Bool { queue.acceptedPosition > openingCount }
 
     var isClosed: Bool {
         socket == nil

@@ -94,7 +94,7 @@ struct OutboundQueue {
     /// The socket was full; the next batch waits until it is writable.
     private var isBlocked = false
     private(set) var queuedCount = 0
-    private var acceptedPosition: UInt64 = 0
+    private(set) var acceptedPosition: UInt64 = 0
     private var writtenPosition: UInt64 = 0
     private var waiters = Deque<(id: UInt64, position: UInt64)>()
     /// Where handles are acknowledged.

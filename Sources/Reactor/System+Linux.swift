@@ -140,6 +140,12 @@
             poll(nil, 0, milliseconds)
         }
 
+        /// Whether a socket holds anything that could be read. Reads nothing.
+        package static func hasBytes(_ descriptor: CInt) -> Bool {
+            var byte: UInt8 = 0
+            return recv(descriptor, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
+        }
+
         // MARK: Descriptors and programs
 
         /// Whether this process has a descriptor of that number.

@@ -43,6 +43,16 @@
             try check { clinux_write(descriptor, bytes.baseAddress, bytes.count) }
         }
 
+        /// Writes a line to standard error; nothing if that would wait, as for a pipe that nobody empties.
+        package static func printError(_ line: String) {
+            var entry = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            guard let count = try? check({ poll(&entry, 1, 0) }), count > 0, entry.revents & Int16(POLLOUT) != 0 else {
+                return
+            }
+            var line = line
+            _ = line.withUTF8 { try? write(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
+        }
+
         package enum PipeContent: Sendable {
             /// There is something to read.
             case bytes

@@ -81,7 +81,10 @@ extension JSONDocument {
 
 /// The last frame of a side that gives the channel up because of what the peer did.
 package struct Abort: Equatable, Sendable, Codable {
-    /// For programs: `protocolViolation` in version 1.0; others may follow.
+    /// The code of a child that ends and has never taken a message, although some were sent to it.
+    package static let notTaken = "notTaken"
+
+    /// For programs: `protocolViolation` or `notTaken` in version 1.0; others may follow.
     package var code: String
     /// For people.
     package var message: String

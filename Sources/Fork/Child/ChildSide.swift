@@ -22,6 +22,8 @@ final class ChildSide: Sendable {
 
     /// See `Process.exitFlushTimeout`.
     static let exitFlushTimeout = Locked(Duration.seconds(60))
+    /// See `Process.unhandledErrors`.
+    static let unhandledErrors = Locked(ChildProcess.UnhandledErrors.print)
 
     let channel: Channel
     let hub: EventHub
@@ -31,7 +33,9 @@ final class ChildSide: Sendable {
 
     private init(channel: Channel) {
         self.channel = channel
-        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false)
+        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false) { error in
+            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid())
+        }
     }
 
     private static func connect() throws(ForkError) -> ChildSide {
@@ -92,6 +96,7 @@ final class ChildSide: Sendable {
         guard let side = current, side.pid == getpid() else { return }
         let patience = exitFlushTimeout.withLock { $0 }
         side.channel.flush(givingUpAfter: patience)
+        side.channel.complainIfNothingWasTaken()
     }
 
     func serve() {

@@ -90,6 +90,13 @@ public enum Process {
         set { ChildSide.exitFlushTimeout.withLock { $0 = newValue } }
     }
 
+    /// What becomes of errors that nobody hears in this program. Default: a line on standard error for each of the first
+    /// sixteen.
+    public static var unhandledErrors: ChildProcess.UnhandledErrors {
+        get { ChildSide.unhandledErrors.withLock { $0 } }
+        set { ChildSide.unhandledErrors.withLock { $0 = newValue } }
+    }
+
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent has
     /// on its way. Calling it again has no effect.
     public static func disconnect() {

@@ -44,7 +44,7 @@ extension ChildProcess {
             let channel = try Channel(socket: ours, loop: loop, limits: options.limits, dialect: options.wireDialect)
             let process = try ChildSpawner.spawn(program.request(channel: theirs, placements: streams.placements))
             streams.closeChildEnds()
-            return ChildProcess(process, channel: channel, streams: streams, killsGroupOnExit: options.killsGroupOnExit)
+            return ChildProcess(process, channel: channel, streams: streams, options: options)
         }
         do {
             try child.start()

@@ -83,6 +83,8 @@ extension ChildProcess {
         /// Whether messages of the child may bring handles. Where not, the kernel closes what it sends, and the message is
         /// an error. Default: true.
         public var acceptsHandles = true
+        /// What becomes of errors that nobody hears. Default: a line on standard error for each of the first sixteen.
+        public var unhandledErrors: UnhandledErrors = .print
         /// The loop on which the child's handlers run. Default: one that all children share.
         public var messageLoop: MessageLoop?
 

@@ -51,15 +51,17 @@ public final class ChildProcess: Sendable {
     }
 
     init(
-        _ spawned: consuming SpawnedProcess, channel: Channel, streams: ChildStreams, killsGroupOnExit: Bool
+        _ spawned: consuming SpawnedProcess, channel: Channel, streams: ChildStreams, options: Options
     ) {
-        pid = spawned.pid
+        let pid = spawned.pid
+        self.pid = pid
         self.channel = channel
-        self.killsGroupOnExit = killsGroupOnExit
+        killsGroupOnExit = options.killsGroupOnExit
         inputs = streams.inputs
         outputs = streams.outputs
         hub = EventHub(
-            loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 })
+            loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 }
+        ) { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: pid) }
         process = Locked(ProcessState(handle: spawned.takeHandle()))
     }
 
@@ -133,6 +135,7 @@ public final class ChildProcess: Sendable {
         }
         for input in inputs.values { input.childEnded() }
         channel.peerProcessEnded()
+        if case .exited = ended.status, channel.hasPeerTakenNothing { hub.failed(.notTaken(status)) }
         hub.exited(status)
     }
 

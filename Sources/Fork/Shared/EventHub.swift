@@ -14,6 +14,8 @@ final class EventHub: @unchecked Sendable {
     private let loop: MessageLoop
     private let channel: Channel
     private let outputs: [PipeReader]
+    /// Told of the errors that nobody hears.
+    private let reportUnheard: @Sendable (ForkError) -> Void
     private weak var source: (any EventSource)?
     // Not checked for exclusive access, which would be done for every message: each change is one statement that calls
     // nobody.
@@ -34,7 +36,11 @@ final class EventHub: @unchecked Sendable {
     /// They keep the loop, and so its thread, until they fire or are cancelled.
     private var graceTimers: [MessageLoop.TimerID] = []
 
-    init(loop: MessageLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = []) {
+    init(
+        loop: MessageLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = [],
+        reportUnheard: @escaping @Sendable (ForkError) -> Void
+    ) {
+        self.reportUnheard = reportUnheard
         self.loop = loop
         self.channel = channel
         self.outputs = outputs
@@ -153,7 +159,7 @@ final class EventHub: @unchecked Sendable {
 
     func failed(_ error: ForkError) {
         applyChanges()
-        if !tell(.error, .error(error)), unheardErrors.count < Self.unheardErrorLimit { unheardErrors.append(error) }
+        if !tell(.error, .error(error)) { keep([error]) }
     }
 
     func exhausted(hasUnread: Bool) {
@@ -210,7 +216,14 @@ final class EventHub: @unchecked Sendable {
         }
         if !isHeard(.error) {
             let errors = events.compactMap { if case .error(let error) = $0 { error } else { nil } }
-            unheardErrors = Array((errors + unheardErrors).prefix(Self.unheardErrorLimit))
+            keep(errors)
+        }
+    }
+
+    private func keep(_ errors: [ForkError]) {
+        for error in errors.prefix(Self.unheardErrorLimit - unheardErrors.count) {
+            unheardErrors.append(error)
+            reportUnheard(error)
         }
     }
 

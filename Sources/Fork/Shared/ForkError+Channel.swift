@@ -95,11 +95,23 @@ extension ForkError {
                 cause: error)
         case .badPayload(let error):
             self.init(.invalidMessage, "A message could not be read: \(error)", cause: error)
+        case .aborted(let abort) where abort.code == Abort.notTaken:
+            self.init(.notTaken, abort.message)
         case .aborted(let abort):
             self.init(.abortedByPeer, "The other side closed the channel: \(abort.message.excerpt(Self.longestPart))")
         case .system(let errno):
             self.init(.system, "The channel can't be read: \(errno)", errno: errno)
         }
+    }
+
+    /// For a child that has not written a byte to its channel, and so may know nothing of it.
+    static func notTaken(_ status: ChildProcess.ExitStatus) -> ForkError {
+        ForkError(
+            .notTaken,
+            """
+            The child has \(status), and took none of the messages that were sent to it. It wrote nothing to its channel \
+            either: is it a program that uses this package, and did it call Process.serve()?
+            """)
     }
 
     /// Any error of the modules below, as the one that users see; cancellation stays what it is.

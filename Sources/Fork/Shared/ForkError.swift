@@ -25,7 +25,7 @@ public struct ForkError: Error, Sendable {
         private enum Kind: String, Sendable {
             case launchFailed, invalidArgument, notForked, disconnected, queueFull, messageTooLong, notEncodable
             case invalidMessage, handlesLost, notSupported, protocolViolation, abortedByPeer, handlerFailed
-            case streamClosed, outputTooLong, timedOut, system
+            case streamClosed, outputTooLong, timedOut, notTaken, system
         }
 
         private let kind: Kind
@@ -67,6 +67,8 @@ public struct ForkError: Error, Sendable {
         public static let outputTooLong = Code(.outputTooLong)
         /// The time for something is over, and it has not come to its end.
         public static let timedOut = Code(.timedOut)
+        /// A child has ended and never took a message, although some were sent to it.
+        public static let notTaken = Code(.notTaken)
         /// The kernel refused something else.
         public static let system = Code(.system)
 

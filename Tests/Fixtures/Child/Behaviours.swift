@@ -205,6 +205,27 @@ func throwInHandler() {
     Process.serve()
 }
 
+/// Sends texts, and wants numbers.
+func sendMisfits(count: Int, mode: String) throws {
+    if mode == "ignore" { Process.unhandledErrors = .ignore }
+    if mode == "handle" { Process.onError { _ in } }
+    for number in 0..<count { try Process.send("text \(number)") }
+    Process.onMessage(of: Int.self) { _ in }
+    Process.serve()
+}
+
+/// Has a handler, and ends without a call of `serve` once it is told to.
+func forgetToServe() throws {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGUSR1)
+    sigprocmask(SIG_BLOCK, &signals, nil)
+    Process.onMessage { _ in exit(1) }
+    try Process.send("before")
+    var signal: Int32 = 0
+    sigwait(&signals, &signal)
+}
+
 /// Sends some numbers in a handler that does not return, or that crashes right after. More of them than are written at once
 /// are flushed.
 func sendInHandler(count: Int, end: String) {

@@ -11,6 +11,8 @@ func number(_ index: Int) -> Int {
 
 switch arguments.first ?? "" {
 case "echo": echo()
+case "misfits": try sendMisfits(count: number(1), mode: arguments[2])
+case "forgets-to-serve": try forgetToServe()
 case "echo-aloud": echoAloud()
 case "echo-async": try await echoAsync()
 case "echo-one-by-one": try echoOneByOne()

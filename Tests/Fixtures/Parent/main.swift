@@ -287,6 +287,21 @@ func withClosedStreams() async throws {
     say("\(answer.map { "\($0)" } ?? "nothing") \(status)")
 }
 
+/// Sends texts to a child that wants numbers, and wants numbers of a child that sends texts.
+func sendMisfits(_ count: Int, _ mode: String) async throws {
+    var options = ChildProcess.Options()
+    options.unhandledErrors = mode == "ignore" ? .ignore : .print
+    let child = try ChildProcess.fork(
+        path: Process.executableDirectory + "/fixture-child", arguments: ["misfits", "\(count)", mode], options: options
+    )
+    if mode == "handle" { child.onError { _ in } }
+    child.onMessage(of: Int.self) { _ in }
+    for number in 0..<count { try child.enqueue("text \(number)") }
+    child.disconnect()
+    for await _ in child.messages {}
+    _ = try await child.waitForExit()
+}
+
 /// What a program without a parent gets.
 func useProcess() async {
     do { try await Process.send("hello") } catch { say("\(error)") }
@@ -309,6 +324,7 @@ case "failures": failToStart()
 case "forbidden": beForbidden()
 case "raise": raiseLimit()
 case "sigchld": try await withSignalHandling(CommandLine.arguments[2])
+case "misfits": try await sendMisfits(Int(CommandLine.arguments[2])!, CommandLine.arguments[3])
 case "unforked":
     Process.onMessage { _ in say("message") }
     Process.serve()

@@ -80,6 +80,8 @@ final class LoopCore: @unchecked Sendable {
     /// How often the loop has woken up; for tests that prove that it sleeps.
     var turns: UInt64 { shared.withLock { $0.turns } }
 
+    var timerCount: Int { shared.withLock { $0.timers.count } }
+
     var watchCount: Int { shared.withLock { $0.watches.count } }
 
     // MARK: From any thread

@@ -15,6 +15,7 @@ struct TimerQueue<Instant: Comparable, Payload> {
     private var payloads: [UInt64: Payload] = [:]
     private var lastID: UInt64 = 0
 
+    var count: Int { payloads.count }
     var isEmpty: Bool { payloads.isEmpty }
 
     /// The earliest deadline that has not been cancelled.

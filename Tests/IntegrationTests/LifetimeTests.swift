@@ -1,7 +1,10 @@
 import Fork
 import Foundation
-import Reactor
 import Testing
+
+import class TestSupport.Journal
+
+@testable import Reactor
 
 @Suite("What keeps a child's handlers, and what lets them go")
 struct LifetimeTests {
@@ -24,6 +27,27 @@ struct LifetimeTests {
         }
         try await eventually("the end of the child's memory") { weakChild == nil && weakMarker == nil }
         try await eventually("the end of the loop's thread") { !Probe.threadNames.contains("of-a-cycle") }
+    }
+
+    @Test("9: a loop waits for no consumer of a child to whom nobody refers any more", arguments: ["burst", "echo"])
+    func loopOfAnEndedChild(_ behaviour: String) async throws {
+        let loop = try MessageLoop(name: "of-nobody")
+        weak var weakChild: ChildProcess?
+        do {
+            var options = ChildProcess.Options()
+            options.messageLoop = loop
+            let child = try Fixture.fork(behaviour, "10", "return", options: options)
+            weakChild = child
+            if behaviour == "echo" {
+                try child.enqueue("unread")
+                child.disconnect()
+            }
+            _ = try await within { try await child.waitForExit() }
+        }
+        try await eventually("the end of the child's memory") { weakChild == nil }
+        let settled = Journal<Int>()
+        loop.execute { loop.execute { settled.append(loop.core.timerCount) } }
+        #expect(try await settled.wait(forCount: 1) == [0])
     }
 
     @Test("5: handlers that are attached after the end are called, though nobody keeps the child")

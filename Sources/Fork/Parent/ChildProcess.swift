@@ -65,6 +65,10 @@ public final class ChildProcess: Sendable {
         process = Locked(ProcessState(handle: spawned.takeHandle()))
     }
 
+    deinit {
+        hub.sourceHasGone()
+    }
+
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
         hub.belong(to: self)

@@ -10,7 +10,7 @@ final class EventHub: @unchecked Sendable {
     // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
     /// What other threads have asked for. Looked at before each message: the answer to a request can be read before the loop
     /// comes to the job that attaches the handler for it.
-    private let changes = PendingChanges<Change>()
+    let changes = PendingChanges<Change>()
     private let loop: MessageLoop
     private let channel: Channel
     private let outputs: [PipeReader]
@@ -55,65 +55,11 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    // MARK: From any thread
-
-    /// - Parameter lagsBehind: the sink keeps what it is told for a consumer, and says with `caughtUp` when that has seen
-    ///   the end.
-    func subscribe(
-        _ interest: Interest, lagsBehind: Bool = false, _ sink: @escaping Sink
-    ) -> Subscription {
-        let subscription = Subscription { [weak self] subscription in
-            guard let self else { return }
-            // Later, so that one who is attached in the same go is there before this one has gone.
-            onLoop { hub in hub.onLoop { $0.detach(subscription) } }
-        }
-        change(.attach(Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind)))
-        return subscription
-    }
-
-    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one, unless there
-    /// are others, which have had it too.
-    func giveBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
-        change(.giveBack(events, subscription))
-    }
-
-    private func change(_ change: Change) {
-        changes.add(change)
-        onLoop { $0.applyChanges() }
-    }
-
-    /// The source is kept until it has been done: what is waiting for a consumer reaches it only by way of the source.
-    private func onLoop(_ body: @escaping @Sendable (EventHub) -> Void) {
+    /// Does something on the loop. The source is kept until then: what is waiting for a consumer reaches it only by way of the
+    /// source. From any thread.
+    func onLoop(_ body: @escaping @Sendable (EventHub) -> Void) {
         loop.execute { [self, source] in
             withExtendedLifetime(source) { body(self) }
-        }
-    }
-
-    /// Attaches a handler of one kind of event; what it throws becomes an error event.
-    func handle(
-        _ interest: Interest, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
-    ) -> Subscription {
-        subscribe(interest) { [weak self] event in
-            do {
-                try handler(event)
-            } catch {
-                self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: error))", cause: error))
-            }
-            return .taken
-        }
-    }
-
-    /// A sink that was saturated can take messages again.
-    func resume(_ subscription: Subscription) {
-        onLoop { $0.setSaturated(false, subscription) }
-    }
-
-    /// The consumer of a sink that lags behind has seen the end.
-    func caughtUp(_ subscription: Subscription) {
-        onLoop { hub in
-            guard let index = hub.entries.firstIndex(where: { $0.subscription === subscription }) else { return }
-            hub.entries[index].lagsBehind = false
-            hub.source?.consumersProgressed()
         }
     }
 
@@ -191,7 +137,21 @@ final class EventHub: @unchecked Sendable {
         tellTerminals()
     }
 
-    private func applyChanges() {
+    /// Nobody refers to the source any more, so that nobody can come for what is left.
+    func sourceHasGone() {
+        loop.execute { [self] in
+            lifecycle.awaitsConsumer = false
+            if entries.isEmpty { cancelGrace() }
+            tellTerminals()
+        }
+    }
+
+    private func cancelGrace() {
+        for timer in graceTimers { loop.cancel(timer) }
+        graceTimers = []
+    }
+
+    func applyChanges() {
         guard changes.isPending else { return }
         for change in changes.takeAll() {
             switch change {
@@ -238,7 +198,7 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    private func detach(_ subscription: Subscription) {
+    func detach(_ subscription: Subscription) {
         setSaturated(false, subscription)
         let detached = entries.filter { $0.subscription === subscription }
         entries.removeAll { $0.subscription === subscription }
@@ -256,7 +216,13 @@ final class EventHub: @unchecked Sendable {
         tellTerminals()
     }
 
-    private func setSaturated(_ isSaturated: Bool, _ subscription: Subscription) {
+    func setCaughtUp(_ subscription: Subscription) {
+        guard let index = entries.firstIndex(where: { $0.subscription === subscription }) else { return }
+        entries[index].lagsBehind = false
+        source?.consumersProgressed()
+    }
+
+    func setSaturated(_ isSaturated: Bool, _ subscription: Subscription) {
         guard let index = entries.firstIndex(where: { $0.subscription === subscription }),
             entries[index].isSaturated != isSaturated
         else { return }
@@ -290,8 +256,7 @@ final class EventHub: @unchecked Sendable {
             hasConsumer: wantsMessages, hasUnclaimed: !unclaimed.isEmpty, outputs: uses)
         if case .close = events.last {
             isClosed = true
-            for timer in graceTimers { loop.cancel(timer) }
-            graceTimers = []
+            cancelGrace()
         }
         waitingSource = if case .exit = events.last { source } else { nil }
         for (position, event) in events.enumerated() {

@@ -1,0 +1,51 @@
+// All of this is for any thread.
+extension EventHub {
+    /// - Parameter lagsBehind: the sink keeps what it is told for a consumer, and says with `caughtUp` when that has seen
+    ///   the end.
+    func subscribe(
+        _ interest: Interest, lagsBehind: Bool = false, _ sink: @escaping Sink
+    ) -> Subscription {
+        let subscription = Subscription { [weak self] subscription in
+            guard let self else { return }
+            // Later, so that one who is attached in the same go is there before this one has gone.
+            onLoop { hub in hub.onLoop { $0.detach(subscription) } }
+        }
+        change(.attach(Entry(subscription: subscription, interest: interest, sink: sink, lagsBehind: lagsBehind)))
+        return subscription
+    }
+
+    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one, unless there
+    /// are others, which have had it too.
+    func giveBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
+        change(.giveBack(events, subscription))
+    }
+
+    private func change(_ change: Change) {
+        changes.add(change)
+        onLoop { $0.applyChanges() }
+    }
+
+    /// Attaches a handler of one kind of event; what it throws becomes an error event.
+    func handle(
+        _ interest: Interest, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
+    ) -> Subscription {
+        subscribe(interest) { [weak self] event in
+            do {
+                try handler(event)
+            } catch {
+                self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: error))", cause: error))
+            }
+            return .taken
+        }
+    }
+
+    /// A sink that was saturated can take messages again.
+    func resume(_ subscription: Subscription) {
+        onLoop { $0.setSaturated(false, subscription) }
+    }
+
+    /// The consumer of a sink that lags behind has seen the end.
+    func caughtUp(_ subscription: Subscription) {
+        onLoop { $0.setCaughtUp(subscription) }
+    }
+}

@@ -37,6 +37,7 @@ extension Channel {
         }
     }
 
+    /// If it is too late for that, the waiter is told something else, soon.
     private func giveUp(_ id: UInt64, _ error: any Error) {
         let waiter = outbound.withLock { outbound in
             outbound.queue.cancelWait(id) ? outbound.waiters.removeValue(forKey: id) : nil
@@ -67,20 +68,23 @@ extension Channel {
         let id = outbound.withLock { $0.newWaiter() }
         let outcome = FlushOutcome()
         if let result = wait(id, .thread(outcome)) { return try result.get() }
+        var queued = Int.max
         while true {
             write()
             if let result = outcome.result { return try result.get() }
             let rest = SuspendingClock.now.duration(to: deadline)
-            if rest <= .zero { break }
+            if rest <= .zero { giveUp(id, ChannelError.notFlushed(after: time)) }
             waitUntilWritable(for: rest)
+            // The socket may be writable, and an acknowledgement or another thread's write be waited for.
+            let remaining = outbound.withLock { $0.queue.queuedCount }
+            if remaining == queued { System.sleep(milliseconds: 1) }
+            queued = remaining
         }
-        giveUp(id, ChannelError.notFlushed(after: time))
-        try outcome.result?.get()
     }
 
     /// Waits for room in the socket, for a short time only: another thread may be at it, or may have been told of the room.
     private func waitUntilWritable(for time: Duration) {
-        let milliseconds = min(time / .milliseconds(1), 20)
+        let milliseconds = min(time.bounded / .milliseconds(1), 20)
         _ = try? System.waitUntilWritable(descriptor, milliseconds: CInt(milliseconds.rounded(.up)))
         _ = outbound.withLock { $0.queue.socketBecameWritable() }
     }

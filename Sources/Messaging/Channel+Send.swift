@@ -189,13 +189,13 @@ extension Channel {
     private func writeTime(isInLoop: Bool, _ outbound: inout Outbound) -> WriteTime {
         if outbound.queue.queuedCount >= Self.gatheredSize { return .now }
         if isInLoop {
-            guard outbound.burst.sendsInHandler(at: .now) else { return .now }
+            guard outbound.burst.sendsInHandler(at: System.nanoseconds) else { return .now }
             if outbound.isTurnEndPlanned { return .planned }
             outbound.isTurnEndPlanned = true
             return .atEndOfTurn
         }
         if outbound.isFlushPlanned { return .planned }
-        outbound.isFlushPlanned = outbound.burst.sends(at: .now, loop.latency)
+        outbound.isFlushPlanned = outbound.burst.sends(at: System.nanoseconds, loop.latency)
         return outbound.isFlushPlanned ? .soon : .now
     }
 

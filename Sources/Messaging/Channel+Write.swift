@@ -60,7 +60,15 @@ extension Channel {
 
     /// For what no event tells of.
     private func tryAgainLater() {
-        _ = loop.schedule(after: .milliseconds(10)) { self.becameWritable() }
+        let isNew = outbound.withLock { outbound in
+            defer { outbound.isRetryPlanned = true }
+            return !outbound.isRetryPlanned
+        }
+        guard isNew else { return }
+        _ = loop.schedule(after: .milliseconds(10)) {
+            self.outbound.withLock { $0.isRetryPlanned = false }
+            self.becameWritable()
+        }
         try? loop.ensureDriven()
     }
 

@@ -12,6 +12,8 @@ struct Outbound: ~Copyable {
     var peerTakesHandles = true
     /// The loop is asked to say when the socket takes bytes again.
     var isArmed = false
+    /// The loop is to try again after a while, for room that no event tells of.
+    var isRetryPlanned = false
     var isTurnEndPlanned = false
     /// The loop is asked to write what is sent in a burst.
     var isFlushPlanned = false

@@ -3,7 +3,8 @@
     internal import Glibc
     package import SystemPackage
 
-    /// What the kernel says of a path. Its bytes reach the kernel as they are: a path need not be UTF-8.
+    /// What the kernel says of a path. A path need not be UTF-8: its bytes reach the kernel, without the separators
+    /// that are doubled or at its end, which `FilePath` removes.
     extension FilePath {
         /// The path of bytes without a NUL.
         package init(bytes: some Collection<UInt8>) {

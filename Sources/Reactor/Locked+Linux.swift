@@ -31,8 +31,8 @@
             mutex.deallocate()
         }
 
-        /// Calls the body with the value, and nobody else's meanwhile. Continuations are resumed, and system calls made, after
-        /// it has returned.
+        /// Calls the body with the value, and nobody else's meanwhile. Continuations are resumed after it has returned, and
+        /// system calls are made then, too, unless the lock has to guard the descriptor.
         @inlinable
         @inline(__always)
         public borrowing func withLock<Result: ~Copyable, Failure>(

@@ -88,6 +88,62 @@ struct ConsumerTests {
         #expect(recorder.messages.count == 11)
     }
 
+    @Test("5: what two iterations leave at once comes once, in order")
+    func twoLeftAtOnce() async throws {
+        var options = ChildProcess.Options()
+        options.messageLoop = try MessageLoop(name: "held")
+        let child = try Fixture.fork("burst", "50", "return", options: options)
+        var iterators = [child.messages.makeAsyncIterator(), child.messages.makeAsyncIterator()]
+        for number in 0..<3 { #expect(await iterators[0].next()?.json == .integer(Int64(number))) }
+        try await closed(child)
+        let gate = Gate()
+        child.messageLoop.execute { gate.wait() }
+        iterators = []
+        gate.open()
+        let rest = try await within { await child.messages.reduce(into: []) { $0.append($1.json) } }
+        // The second iteration had not taken any.
+        #expect(rest == (0..<50).map { .integer($0) })
+    }
+
+    @Test("5: what an iteration leaves goes to a handler that came while it was there, and to one that comes meanwhile")
+    func leftToThoseWhoCameLater() async throws {
+        let child = try Fixture.fork("burst", "50", "return")
+        #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
+        let first = Journal<JSON>()
+        let second = Journal<JSON>()
+        for await message in child.messages {
+            #expect(message.json == 0)
+            child.onMessage { message in
+                first.append(message.json)
+                if message.json == 5 { child.onMessage { second.append($0.json) } }
+            }
+            break
+        }
+        #expect(try await first.wait(forCount: 49) == (1..<50).map { .integer($0) })
+        #expect(try await second.wait(forCount: 44) == (6..<50).map { .integer($0) })
+    }
+
+    @Test("5: the last events wait for messages that an iteration has left, as for others that nobody has asked for")
+    func leftBeforeTheExit() async throws {
+        var isInOrder = false
+        // A consumer is waited for a second long, and a busy machine may need longer; then the next child is looked at.
+        for _ in 0..<10 where !isInOrder {
+            let child = try Fixture.fork("echo")
+            let journal = Journal<JSON>()
+            child.onExit { _ in journal.append("exit") }
+            for number in 0..<10 { try child.enqueue(number) }
+            for await _ in child.messages { break }
+            child.disconnect()
+            _ = try await within { try await child.waitForExit() }
+            child.onMessage { journal.append($0.json) }
+            let all = try await journal.wait(forCount: 10)
+            let messages = (1..<10).map { JSON.integer($0) }
+            isInOrder = all == messages + ["exit"]
+            #expect(isInOrder || all == ["exit"] + messages)
+        }
+        #expect(isInOrder)
+    }
+
     @Test("5: an error that an iteration over the events has not taken is told to the next who listens for errors")
     func leftError() async throws {
         let child = try Fixture.raw([0, 0, 0, 1], then: "exit")

@@ -77,7 +77,7 @@ struct ChannelTests {
         let available = Journal<Int>()
         one.onLoop { channel in
             channel.outbound.withLock {
-                $0.burst = SendBurst(gaps: .init(outside: .seconds(3600), inHandler: .seconds(3600)))
+                $0.burst = SendBurst(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
             }
             for number in 0..<20 {
                 _ = try? channel.send(number)

@@ -91,7 +91,7 @@ final class End: ChannelDelegate {
     /// Has what is sent from now on belong to one burst whose first messages have been written, however long it takes.
     func burst() throws {
         channel.outbound.withLock {
-            $0.burst = SendBurst(gaps: .init(outside: .seconds(3600), inHandler: .seconds(3600)))
+            $0.burst = SendBurst(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
         }
         for _ in 0..<SendBurst.writtenAtOnce { try channel.send("burst") }
     }

@@ -128,7 +128,7 @@ final class ChildSide: Sendable {
 
 extension ChildSide: ChannelDelegate {
     func channelReceived(_ message: InboundMessage) {
-        hub.received(Message(inbound: message))
+        hub.received(message)
     }
 
     func channelFailed(_ error: ChannelError) {

@@ -77,6 +77,9 @@ extension ChildProcess {
     /// The same as ``flush()``, but blocks the calling thread: for handlers, whose thread is the one that would write, and for
     /// the last words of a program.
     ///
+    /// In a handler nothing is read meanwhile. So a message with a handle to or from Node.js, which has to be acknowledged,
+    /// can't be flushed there.
+    ///
     /// - Parameter time: how long to wait at most. Zero tries once.
     /// - Throws: ``ForkError`` with the code `timedOut` if the time is over first, and then what is left stays in the queue;
     ///   `disconnected` as ``flush()`` does.

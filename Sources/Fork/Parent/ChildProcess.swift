@@ -259,7 +259,7 @@ public final class ChildProcess: Sendable {
 
 extension ChildProcess: ChannelDelegate {
     package func channelReceived(_ message: InboundMessage) {
-        hub.received(Message(inbound: message))
+        hub.received(message)
     }
 
     package func channelFailed(_ error: ChannelError) {

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Reactor
 internal import Synchronization
 
@@ -17,6 +18,8 @@ extension EventHub {
         let subscription: Subscription
         let interest: Interest
         let sink: Sink
+        /// The first message that it hears; see ``Message/number``.
+        var firstMessage: UInt64 = 0
         /// How many of the terminal events it has passed.
         var passedTerminals = 0
         var isSaturated = false
@@ -36,22 +39,24 @@ extension EventHub {
 
 /// What any thread has asked for, until the loop looks.
 struct PendingChanges<Change: Sendable>: ~Copyable {
-    private let changes = Locked<[Change]>([])
+    private let changes = Locked<Deque<Change>>([])
     private let isFilled = Atomic<Bool>(false)
 
     /// Whether there is anything; cheap enough to be asked for every message.
     var isPending: Bool { isFilled.load(ordering: .acquiring) }
 
     func add(_ change: Change) {
-        changes.withLock { $0.append(change) }
-        isFilled.store(true, ordering: .releasing)
+        changes.withLock { changes in
+            changes.append(change)
+            isFilled.store(true, ordering: .releasing)
+        }
     }
 
-    func takeAll() -> [Change] {
-        isFilled.store(false, ordering: .relaxed)
-        return changes.withLock { changes in
-            defer { changes = [] }
-            return changes
+    func popFirst() -> Change? {
+        changes.withLock { changes in
+            let first = changes.popFirst()
+            if changes.isEmpty { isFilled.store(false, ordering: .relaxed) }
+            return first
         }
     }
 }

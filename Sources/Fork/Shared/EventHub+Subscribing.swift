@@ -14,8 +14,8 @@ extension EventHub {
         return subscription
     }
 
-    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one, unless there
-    /// are others, which have had it too.
+    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one. What others have
+    /// heard who are still there is gone. Those who came later get the rest, late if they have heard something since.
     func giveBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
         change(.giveBack(events, subscription))
     }

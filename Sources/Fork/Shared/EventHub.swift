@@ -23,9 +23,10 @@ final class EventHub: @unchecked Sendable {
     /// What was read and nobody has taken, because the last consumer had gone. The next one gets it first, and nothing more
     /// is read until then.
     @exclusivity(unchecked) private var unclaimed = Deque<Message>()
-    /// The same as `source`, while the close event waits for outputs and nothing else keeps it.
-    private var waitingSource: (any EventSource)?
+    private var nextMessage: UInt64 = 0
     private var lifecycle: Lifecycle
+    /// This object, while its close event waits for outputs: nothing else may keep it.
+    private var keptUntilClose: EventHub?
     /// The close event has come, whatever becomes of outputs that nobody reads.
     private var isClosed = false
     /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
@@ -34,7 +35,7 @@ final class EventHub: @unchecked Sendable {
     /// Much longer than it takes to attach handlers, also on a machine that is busy.
     private static let consumerGrace = Duration.seconds(1)
     /// They keep the loop, and so its thread, until they fire or are cancelled.
-    private var graceTimers: [MessageLoop.TimerID] = []
+    private var graceTimers: [PartialKeyPath<Lifecycle>: MessageLoop.TimerID] = [:]
 
     init(
         loop: MessageLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = [],
@@ -87,16 +88,31 @@ final class EventHub: @unchecked Sendable {
         !entries.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
-    func received(_ message: Message) {
+    func received(_ inbound: InboundMessage) {
         applyChanges()
+        let message = Message(inbound: inbound, number: nextMessage)
+        nextMessage += 1
         if unclaimed.isEmpty, tell(.message, .message(message)) { return }
-        unclaimed.append(message)
+        keepUnclaimed([message])
         channel.setConsumer(present: false)
+    }
+
+    /// Several consumers may have left the same messages.
+    private func keepUnclaimed(_ messages: [Message]) {
+        if messages.isEmpty { return }
+        let known = Set(unclaimed.map(\.number))
+        let all = unclaimed + messages.filter { !known.contains($0.number) }
+        unclaimed = Deque(all.sorted { $0.number < $1.number })
+        if lifecycle.hasProcess, lifecycle.isExhausted { giveGrace(\.awaitsConsumer) }
     }
 
     /// Tells those who are there now what the last consumer left.
     private func tellUnclaimed() {
-        while hasConsumer, !entries.contains(where: \.isSaturated), let message = unclaimed.popFirst() {
+        while true {
+            applyChanges()
+            guard hasConsumer, !entries.contains(where: \.isSaturated), let message = unclaimed.popFirst() else {
+                return
+            }
             if tell(.message, .message(message)) { continue }
             unclaimed.prepend(message)
             return
@@ -110,19 +126,20 @@ final class EventHub: @unchecked Sendable {
 
     func exhausted(hasUnread: Bool) {
         lifecycle.isExhausted = true
-        if hasUnread, !hasConsumer { giveGrace(\.awaitsConsumer) }
+        if hasUnread || lifecycle.hasProcess && !unclaimed.isEmpty, !hasConsumer { giveGrace(\.awaitsConsumer) }
         tellTerminals()
     }
 
     /// Holds the last events back for a moment. Handlers are attached one by one, and a child can be quicker than that: its end
     /// must not be told to the first while the one for its messages, or for its output, is still to come.
     private func giveGrace(_ reason: any WritableKeyPath<Lifecycle, Bool> & Sendable) {
+        if isClosed { return }
         lifecycle[keyPath: reason] = true
         let timer = loop.schedule(after: Self.consumerGrace) { [self] in
             lifecycle[keyPath: reason] = false
             tellTerminals()
         }
-        graceTimers.append(timer)
+        if let earlier = graceTimers.updateValue(timer, forKey: reason) { loop.cancel(earlier) }
     }
 
     func delivered() {
@@ -141,19 +158,23 @@ final class EventHub: @unchecked Sendable {
     func sourceHasGone() {
         loop.execute { [self] in
             lifecycle.awaitsConsumer = false
-            if entries.isEmpty { cancelGrace() }
+            if entries.isEmpty { close() }
             tellTerminals()
         }
     }
 
-    private func cancelGrace() {
-        for timer in graceTimers { loop.cancel(timer) }
-        graceTimers = []
+    /// Nothing more will be told to those who are there, nor waited for.
+    private func close() {
+        isClosed = true
+        keptUntilClose = nil
+        for timer in graceTimers.values { loop.cancel(timer) }
+        graceTimers = [:]
     }
 
     func applyChanges() {
         guard changes.isPending else { return }
-        for change in changes.takeAll() {
+        // One at a time: what is applied may ask for more, which comes after the rest.
+        while let change = changes.popFirst() {
             switch change {
             case .attach(let entry): attach(entry)
             case .giveBack(let events, let subscription): takeBack(events, subscription)
@@ -164,20 +185,20 @@ final class EventHub: @unchecked Sendable {
     }
 
     private func takeBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
-        func isHeard(_ interest: Interest) -> Bool {
-            entries.contains {
-                $0.interest.contains(interest) && !$0.subscription.isCancelled && $0.subscription !== subscription
+        let others = entries.filter { !$0.subscription.isCancelled && $0.subscription !== subscription }
+        // From here on others have heard them, or will.
+        let end = others.filter { $0.interest.contains(.message) }.map(\.firstMessage).min() ?? .max
+        var messages: [Message] = []
+        var errors: [ForkError] = []
+        for event in events {
+            switch event {
+            case .message(let message) where message.number < end: messages.append(message)
+            case .error(let error) where !others.contains(where: { $0.interest.contains(.error) }): errors.append(error)
+            default: break
             }
         }
-        if !isHeard(.message) {
-            let messages = events.compactMap { if case .message(let message) = $0 { message } else { nil } }
-            unclaimed.prepend(contentsOf: messages)
-            if !messages.isEmpty, lifecycle.hasProcess, lifecycle.isExhausted { giveGrace(\.awaitsConsumer) }
-        }
-        if !isHeard(.error) {
-            let errors = events.compactMap { if case .error(let error) = $0 { error } else { nil } }
-            keep(errors)
-        }
+        keepUnclaimed(messages)
+        keep(errors)
     }
 
     private func keep(_ errors: [ForkError]) {
@@ -189,6 +210,8 @@ final class EventHub: @unchecked Sendable {
 
     private func attach(_ entry: Entry) {
         guard !entry.subscription.isCancelled else { return }
+        var entry = entry
+        entry.firstMessage = unclaimed.first?.number ?? nextMessage
         entries.append(entry)
         if entry.interest.contains(.spawn) { _ = entry.sink(.spawn) }
         if entry.interest.contains(.error) {
@@ -254,11 +277,8 @@ final class EventHub: @unchecked Sendable {
         let uses = lifecycle.exitStatus == nil || isClosed ? [] : outputs.map(\.use)
         let events = lifecycle.terminalEvents(
             hasConsumer: wantsMessages, hasUnclaimed: !unclaimed.isEmpty, outputs: uses)
-        if case .close = events.last {
-            isClosed = true
-            cancelGrace()
-        }
-        waitingSource = if case .exit = events.last { source } else { nil }
+        if case .close = events.last { close() }
+        if case .exit = events.last, !entries.isEmpty { keptUntilClose = self }
         for (position, event) in events.enumerated() {
             for index in entries.indices where entries[index].passedTerminals == position {
                 entries[index].passedTerminals += 1

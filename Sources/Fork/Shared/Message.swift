@@ -8,6 +8,8 @@ internal import Reactor
 /// Handles that nobody takes out of it are closed when the last copy of the message is gone.
 public struct Message: Sendable {
     let inbound: InboundMessage
+    /// Its place among the messages that were told, by which those that nobody took are put in order again.
+    let number: UInt64
 
     /// The message as a JSON value, made anew at each access; `.null` for a message of bytes, which are in ``bytes``.
     public var json: JSON {

@@ -1,8 +1,8 @@
 /// Makes the keyed containers for a type of keys.
 ///
-/// To make a generic type from its parameters, and to find how it conforms, takes the standard library longer than to read
-/// or write a member. An object of this class has the answers in its own type. So it is worth making for the second
-/// object with keys of the same type, and is kept for as long as the decoding or encoding lasts.
+/// To make a generic type from its parameters, and to find how it conforms, takes the standard library longer than to
+/// read or write a member. An object of this class has the answers in its own type. So it is worth making for the
+/// second object with keys of the same type, and is kept for as long as the decoding or encoding lasts.
 class KeyedContainerMaker<Key: CodingKey> {
     func container(of node: UInt32, depth: UInt32, in session: DecodingSession) -> KeyedDecodingContainer<Key> {
         KeyedDecodingContainer(ObjectReader<Key>(session: session, node: node, depth: depth))

@@ -1,9 +1,9 @@
 /// What all parts of one decoding share, in one allocation: the tape, and for each level of depth a cursor.
 ///
-/// Types read the members of an object in the order in which they were written, nearly always, so a member is looked for
-/// behind the one before it. The elements are the cursors: the object in the upper half of a word, and in the lower where
-/// to look first. One word, so that a cursor never stands in another object. An object at the same depth takes the
-/// cursor over, and one inside does not: so whatever stands in the members, to read all of them takes linear time.
+/// Types read the members of an object in the order in which they were written, nearly always, so a member is looked
+/// for behind the one before it. The elements are the cursors: the object in the upper half of a word, and in the lower
+/// where to look first. One word, so that a cursor never stands in another object. An object at the same depth takes
+/// the cursor over, and one inside does not: so whatever stands in the members, to read all of them takes linear time.
 ///
 /// It has no locks: all decoders and containers of one decoding belong to one thread at a time.
 final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
@@ -71,8 +71,8 @@ final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
         }
     }
 
-    /// Looks at all keys, if need be. Whoever asks for the members of large objects in another order, or for members that
-    /// are not there, and so looks at more keys than a few times all that the text has, gets them from an index.
+    /// Looks at all keys, if need be. Whoever asks for the members of large objects in another order, or for members
+    /// that are not there, and so looks at more keys than a few times all that the text has, gets them from an index.
     @inline(never)
     private func search(_ key: UnsafeRawBufferPointer, in object: Int, from start: Int) -> Int? {
         let memberCount = reader[object].count
@@ -144,7 +144,8 @@ extension DecodingSession {
         return KeyedDecodingContainer(ObjectReader<Key>(session: self, node: node, depth: depth))
     }
 
-    /// The type itself, where it is one that is decoded directly from arrays. To ask for a conformance takes longer still.
+    /// The type itself, where it is one that is decoded directly from arrays. To ask for a conformance takes longer
+    /// still.
     @inline(__always)
     func arrayType<T: Decodable>(_ type: T.Type) -> (any DirectlyDecodable.Type)? {
         withUnsafeMutablePointerToHeader { header in

@@ -16,8 +16,8 @@ extension EncodingSlot: SingleValueEncodingContainer {
 }
 
 extension EncodingSlot {
-    /// A slot for a container or encoder that is returned by a function without `throws`. Where no member can begin, the
-    /// encoding fails, and what is written to the slot is thrown away.
+    /// A slot for a container or encoder that is returned by a function without `throws`. Where no member can begin,
+    /// the encoding fails, and what is written to the slot is thrown away.
     fileprivate func nested(_ begin: () throws -> Void, _ child: () -> EncodingSlot) -> EncodingSlot {
         do {
             try begin()

@@ -59,7 +59,8 @@ extension EncodingSlot {
         if isKnownUniquelyReferenced(&child) { session.recycle(child) }
     }
 
-    /// Writes an array of scalars that can always be written, without a slot of its own. False where it would be too deep.
+    /// Writes an array of scalars that can always be written, without a slot of its own. False where it would be too
+    /// deep.
     @inline(__always)
     private func writeArray<T: Encodable>(_ elements: [T]) -> Bool {
         guard depth + 1 < JSONText.maximumDepth else { return false }

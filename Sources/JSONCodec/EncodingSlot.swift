@@ -1,8 +1,8 @@
 /// The place of one value in the text, which is its `Encoder`, and then the container that the value opens there.
 ///
-/// The variables of this class, and of those that it works with, are `@exclusivity(unchecked)`: all of them belong to one call
-/// of ``JSONText/append(_:to:)`` on one thread, and none is changed through a reference that outlives a statement, while the
-/// checks took a tenth of the time.
+/// The variables of this class, and of those that it works with, are `@exclusivity(unchecked)`: all of them belong to
+/// one call of ``JSONText/append(_:to:)`` on one thread, and none is changed through a reference that outlives a
+/// statement, while the checks took a tenth of the time.
 final class EncodingSlot {
     private enum Content {
         case nothing, scalar, array, object

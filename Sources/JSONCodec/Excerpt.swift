@@ -1,6 +1,7 @@
 extension String {
-    /// The beginning of a text that came from a user or a peer, as an error shows it: at most as many characters as the limit
-    /// and an ellipsis, with escapes for those that would move a cursor, start a line or turn the direction of writing.
+    /// The beginning of a text that came from a user or a peer, as an error shows it: at most as many characters as the
+    /// limit and an ellipsis, with escapes for those that would move a cursor, start a line or turn the direction of
+    /// writing.
     ///
     /// Characters are Unicode scalars, because a grapheme has no largest size.
     package func excerpt(_ limit: Int = 40) -> String {

@@ -1,7 +1,7 @@
 /// A JSON value of any kind.
 ///
-/// It is made from literals, from text (``init(parsing:)``) or from an `Encodable` value (``init(encoding:)``), and read
-/// through subscripts and the `…Value` properties, none of which traps.
+/// It is made from literals, from text (``init(parsing:)``) or from an `Encodable` value (``init(encoding:)``), and
+/// read through subscripts and the `…Value` properties, none of which traps.
 ///
 /// Two numbers are equal when they denote the same number, whatever case holds them: `.integer(1) == .double(1.0)`.
 /// Two strings, and two keys, are equal when they have the same Unicode scalars; `String` itself also takes canonically
@@ -106,8 +106,8 @@ extension JSON {
 extension JSON {
     /// The member of that name, or nil where there is none or this is no object.
     ///
-    /// Setting a value adds or replaces the member, setting nil removes it (to store a null, set `.null`). `null` becomes
-    /// an object when a value is set. On any other kind setting does nothing.
+    /// Setting a value adds or replaces the member, setting nil removes it (to store a null, set `.null`). `null`
+    /// becomes an object when a value is set. On any other kind setting does nothing.
     public subscript(key: String) -> JSON? {
         get { objectValue?[key] }
         set {
@@ -126,8 +126,8 @@ extension JSON {
 
     /// The element at that index, or nil where there is none or this is no array.
     ///
-    /// Setting a value replaces the element, or appends it when the index is the count; setting nil removes the element.
-    /// Any other index, and any other kind than an array, is left as it is.
+    /// Setting a value replaces the element, or appends it when the index is the count; setting nil removes the
+    /// element. Any other index, and any other kind than an array, is left as it is.
     public subscript(index: Int) -> JSON? {
         get {
             guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }

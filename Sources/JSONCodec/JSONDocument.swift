@@ -12,8 +12,8 @@ package struct JSONDocument: Sendable {
     ///
     /// - Parameters:
     ///   - maximumDepth: bounds the stack that reading needs.
-    ///   - numbersAreDoubles: the writer has no other numbers than doubles, and writes large ones in their shortest form,
-    ///     as JavaScript does: an integer that no double equals stands for the double that is nearest.
+    ///   - numbersAreDoubles: the writer has no other numbers than doubles, and writes large ones in their shortest
+    ///     form, as JavaScript does: an integer that no double equals stands for the double that is nearest.
     package init(
         parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512, numbersAreDoubles: Bool = false
     ) throws(JSONError) {

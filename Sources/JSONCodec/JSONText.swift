@@ -2,8 +2,9 @@
 package enum JSONText {
     /// How deep arrays and objects may nest, which is also what ``JSONDocument`` accepts.
     ///
-    /// A recursive type of that depth was measured to need, to encode or to decode, 1 MB of stack in release builds, 3 MB in
-    /// debug builds and 6 MB with AddressSanitizer; most of it is the standard library's. So 8 MB are enough, 512 KB are not.
+    /// A recursive type of that depth was measured to need, to encode or to decode, 1 MB of stack in release builds, 3
+    /// MB in debug builds and 6 MB with AddressSanitizer; most of it is the standard library's. So 8 MB are enough, 512
+    /// KB are not.
     package static let maximumDepth = 512
 
     /// An integer that no double equals, for a reader that has no other numbers.
@@ -88,7 +89,8 @@ final class EncodingSession {
     @exclusivity(unchecked) private var containerMakers = TypeCache<AnyContainerMaker>()
     @exclusivity(unchecked) private var keyTypes = TypeCache<Void>()
 
-    /// Remembers the first failure: one that a function without `throws` met, or one after which the text is incomplete.
+    /// Remembers the first failure: one that a function without `throws` met, or one after which the text is
+    /// incomplete.
     func fail(_ error: any Error) {
         failure = failure ?? error
     }

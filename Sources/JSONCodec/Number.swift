@@ -15,8 +15,8 @@ enum Number: Sendable {
 
     /// This number as a `T`, or nil where that would be another number than the one that was sent.
     ///
-    /// A fraction is rounded to the nearest `T`, which is how such numbers are written; but nothing becomes infinite, and
-    /// nothing but zero becomes zero. An integer must be exactly a `T`, or be the shortest decimal form of one: a
+    /// A fraction is rounded to the nearest `T`, which is how such numbers are written; but nothing becomes infinite,
+    /// and nothing but zero becomes zero. An integer must be exactly a `T`, or be the shortest decimal form of one: a
     /// JavaScript peer writes 2⁶⁰ as 1152921504606847000.
     func faithfully<T: BinaryFloatingPoint & CustomStringConvertible>(_ type: T.Type) -> T? {
         switch self {

@@ -7,7 +7,8 @@ extension Scanner {
         return try scanAnyNumber()
     }
 
-    /// Scans an integer of up to eighteen digits; nil where it is another number or none, and then the position is anywhere.
+    /// Scans an integer of up to eighteen digits; nil where it is another number or none, and then the position is
+    /// anywhere.
     @inline(__always)
     private mutating func scanShortInteger() -> Int64? {
         guard let start = bytes.baseAddress else { return nil }

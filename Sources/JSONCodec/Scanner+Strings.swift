@@ -51,8 +51,8 @@ extension Scanner {
         }
     }
 
-    /// Skips bytes while none of them is a quote, a backslash, a control character or beyond ASCII: eight at a time, and near
-    /// the end of the text one at a time.
+    /// Skips bytes while none of them is a quote, a backslash, a control character or beyond ASCII: eight at a time,
+    /// and near the end of the text one at a time.
     @inline(__always)
     private mutating func skipPlain() {
         guard let start = bytes.baseAddress else { return }
@@ -149,8 +149,8 @@ extension Scanner {
         }
     }
 
-    /// Scans one character of two to four bytes. The limits are those of the Unicode Standard's table of well-formed byte
-    /// sequences: they leave out overlong forms, surrogates, and all above U+10FFFF.
+    /// Scans one character of two to four bytes. The limits are those of the Unicode Standard's table of well-formed
+    /// byte sequences: they leave out overlong forms, surrogates, and all above U+10FFFF.
     private mutating func scanMultibyte(_ lead: UInt8) throws(JSONError) {
         let length: Int
         var second: ClosedRange<UInt8> = 0x80...0xBF

@@ -1,8 +1,8 @@
 /// Checks that a text is JSON as RFC 8259 defines it, and nothing else, and writes its values to a tape.
 ///
-/// json-c alone cannot check that: even in its strict mode it takes `NaN`, `TRUE` and raw control characters, replaces lone
-/// surrogates, cuts keys at a NUL and ends a text at one. So it only ever sees what has passed here, and of that only what
-/// is rare enough to leave to it; see ``isDeclined``. The scan is one pass without recursion.
+/// json-c alone cannot check that: even in its strict mode it takes `NaN`, `TRUE` and raw control characters, replaces
+/// lone surrogates, cuts keys at a NUL and ends a text at one. So it only ever sees what has passed here, and of that
+/// only what is rare enough to leave to it; see ``isDeclined``. The scan is one pass without recursion.
 struct Scanner {
     /// What the scan found out about a valid text.
     struct Outcome: Equatable {
@@ -26,14 +26,14 @@ struct Scanner {
     let maximumDepth: Int
     var position = 0
     var outcome = Outcome()
-    /// The text is valid as far as it was read, but has something that json-c is left to judge: an escape in a key, what
-    /// needs a ``TextEdit``, or what will turn out to be an error. Then the tape is good for nothing.
+    /// The text is valid as far as it was read, but has something that json-c is left to judge: an escape in a key,
+    /// what needs a ``TextEdit``, or what will turn out to be an error. Then the tape is good for nothing.
     var isDeclined = false
     /// Offsets in it count from the beginning of the value. Open containers are found in it too.
     private(set) var tape: TapeBuilder
     private var state = State.value
-    /// How many arrays and objects are open, and the innermost: its entry, how much it has so far, and whether its members
-    /// have keys.
+    /// How many arrays and objects are open, and the innermost: its entry, how much it has so far, and whether its
+    /// members have keys.
     private var depth = 0
     private var container = TapeEntry.none
     private var count = 0
@@ -154,7 +154,8 @@ struct Scanner {
         tape.entries[closed].close(count: count, length: tape.count - closed)
         if isObject {
             outcome.memberCount += count
-            // Without an address there is no text, and so no object. json-c finds the key once more, and makes the error.
+            // Without an address there is no text, and so no object. json-c finds the key once more, and makes the
+            // error.
             if let start = bytes.baseAddress, tape.hasRepeatedKey(closed, bytes: start + outcome.value.lowerBound) {
                 isDeclined = true
             }

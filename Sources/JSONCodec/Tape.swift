@@ -1,5 +1,5 @@
-/// The values of a text one behind the other, in the order of the text: an array is followed by its elements, an object by
-/// each key and its value in turn. Before the entries stand the bytes of the strings. All in one allocation.
+/// The values of a text one behind the other, in the order of the text: an array is followed by its elements, an object
+/// by each key and its value in turn. Before the entries stand the bytes of the strings. All in one allocation.
 ///
 /// `@unchecked Sendable`: it is written before anybody else knows it, and never after.
 struct Tape: @unchecked Sendable {

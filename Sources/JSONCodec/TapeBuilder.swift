@@ -1,8 +1,8 @@
 /// The memory that a tape is written to before its size is known.
 ///
 /// It begins with memory of the caller's, which is the stack's: most messages need no more, and are copied from there.
-/// Beyond that it guesses, from how far the text was read, how much will be needed, and writes to what will be the tape's
-/// own storage: memory that is fresh costs more than what is written to it.
+/// Beyond that it guesses, from how far the text was read, how much will be needed, and writes to what will be the
+/// tape's own storage: memory that is fresh costs more than what is written to it.
 struct TapeBuilder {
     private(set) var entries: UnsafeMutablePointer<TapeEntry>
     private(set) var count = 0

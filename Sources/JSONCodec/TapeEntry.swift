@@ -2,7 +2,8 @@
 ///
 /// Two words. `head` has the kind in its lowest four bits; the rest of it, and `payload`, are:
 /// - integers and doubles: the 64 bits of the number in `payload`;
-/// - strings: the number of bytes in the upper half of `head`, a bit for plain ASCII, and in `payload` where they begin;
+/// - strings: the number of bytes in the upper half of `head`, a bit for plain ASCII, and in `payload` where they
+///   begin;
 /// - arrays and objects: how many entries lie between this one and what follows the last inside (30 bits), how many
 ///   elements or members there are (30 bits), and in `payload` the container around this one and the index in it.
 ///   So the way back to the top needs no look at what stands before.

@@ -41,7 +41,8 @@ extension Text {
         } while rest != 0
     }
 
-    /// The shortest decimal form that reads back as the same number of that type. The caller has looked that it is finite.
+    /// The shortest decimal form that reads back as the same number of that type. The caller has looked that it is
+    /// finite.
     mutating func append(floatingPoint number: some BinaryFloatingPoint & CustomStringConvertible) {
         var text = number.description
         text.withUTF8 { append($0) }
@@ -121,8 +122,8 @@ extension Text {
         }
     }
 
-    /// Eight bytes are copied as they are and looked at; where one needs an escape, it takes the place of that byte and of
-    /// what was copied behind it. There is room for the bytes and for ten more.
+    /// Eight bytes are copied as they are and looked at; where one needs an escape, it takes the place of that byte and
+    /// of what was copied behind it. There is room for the bytes and for ten more.
     @inline(__always)
     private mutating func append(escaped source: UnsafeBufferPointer<UInt8>) {
         guard let first = source.baseAddress else { return }

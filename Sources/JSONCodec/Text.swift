@@ -124,8 +124,8 @@ struct Text {
     }
 
     /// The same, and records the key, unless an object whose keys begin at `firstKey` has it already: then it writes
-    /// nothing and returns false. The keys are compared one by one, which beats hashing for sixteen or so; but most often
-    /// the filter, which has a bit for each key of the object, shows that the key is new.
+    /// nothing and returns false. The keys are compared one by one, which beats hashing for sixteen or so; but most
+    /// often the filter, which has a bit for each key of the object, shows that the key is new.
     mutating func append(newKey key: consuming String, isFirst: Bool, firstKey: Int, filter: inout UInt64) -> Bool {
         let length = count
         let written: (range: Range<Int>, bit: UInt64)

@@ -5,10 +5,11 @@ struct TextEdit: Equatable {
         case largeInteger
         /// `-0`, which json-c would read as the integer 0. With an exponent it makes the double -0.0.
         case negativeZero
-        /// `\u0000` in a key, where json-c's copy of the key would end. The two bytes of ``ModifiedUTF8`` take its place.
+        /// `\u0000` in a key, where json-c's copy of the key would end. The two bytes of ``ModifiedUTF8`` take its
+        /// place.
         case nulInKey
-        /// Two escapes that make a character such as U+1D800, whose low 16 bits json-c 0.16 takes for half a surrogate pair
-        /// once more: it reads U+FFFD. The character itself takes their place.
+        /// Two escapes that make a character such as U+1D800, whose low 16 bits json-c 0.16 takes for half a surrogate
+        /// pair once more: it reads U+FFFD. The character itself takes their place.
         case surrogatePair(UInt32)
     }
 

@@ -1,11 +1,11 @@
 /// Text that grows at its end, with a stack of the containers that are still open there.
 ///
 /// Codable lets containers be written in any order, while text has but one end. So a container is closed only when
-/// something outside it is written. What is written to it after that, or to a `superEncoder`, goes to a writer of its own,
-/// which is spliced in at the recorded offset when all is done.
+/// something outside it is written. What is written to it after that, or to a `superEncoder`, goes to a writer of its
+/// own, which is spliced in at the recorded offset when all is done.
 final class TextWriter {
-    /// The text stands behind a pointer because the checks for exclusive access to a class's variables took a third of the
-    /// time. They are not needed: the pointer never leaves this module, a writer belongs to one call of
+    /// The text stands behind a pointer because the checks for exclusive access to a class's variables took a third of
+    /// the time. They are not needed: the pointer never leaves this module, a writer belongs to one call of
     /// ``JSONText/append(_:to:)`` on one thread, and no function that is given the text calls out of this module.
     let text: UnsafeMutablePointer<Text>
     /// The innermost of the open containers; each knows the one that it stands in.

@@ -82,8 +82,9 @@ extension DecodingSession {
         return try composite(type, at: place)
     }
 
-    // What stands on the stack at every level is kept apart from what does not: the functions with many cases have large
-    // frames in debug builds. Each `unsafeBitCast` is from a type to itself, as the comparison before it has shown.
+    // What stands on the stack at every level is kept apart from what does not: the functions with many cases have
+    // large frames in debug builds. Each `unsafeBitCast` is from a type to itself, as the comparison before it has
+    // shown.
 
     @inline(__always)
     private static func isScalar<T>(_ type: T.Type) -> Bool {
@@ -138,8 +139,8 @@ extension DecodingSession {
         return value
     }
 
-    /// [Int: T] takes "1" and "01" for one key, and keeps one of the two values. Only a type that has asked for all the keys
-    /// can be a dictionary, and to ask the type itself takes long.
+    /// [Int: T] takes "1" and "01" for one key, and keeps one of the two values. Only a type that has asked for all the
+    /// keys can be a dictionary, and to ask the type itself takes long.
     @inline(never)
     private func requireAllKeys<T>(in value: T, at place: ValueDecoder.Place) throws {
         if T.self is any CountedDictionary.Type, let dictionary = value as? any CountedDictionary,

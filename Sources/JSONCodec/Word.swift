@@ -1,7 +1,7 @@
 /// Eight bytes of text at once.
 ///
-/// Each test sets the top bit of the bytes that it finds. A borrow can set it wrongly too, but only above a byte that was
-/// found, so the lowest bit that is set is right.
+/// Each test sets the top bit of the bytes that it finds. A borrow can set it wrongly too, but only above a byte that
+/// was found, so the lowest bit that is set is right.
 struct Word {
     private static let low: UInt64 = 0x0101_0101_0101_0101
     static let tops = low &* 0x80

@@ -1,6 +1,7 @@
 internal import DequeModule
 
-/// Handles that have come with bytes, until the message has been read that they ride with. A value without a descriptor.
+/// Handles that have come with bytes, until the message has been read that they ride with. A value without a
+/// descriptor.
 ///
 /// The kernel gives out the handles of one message at most with each read, and they ride with the first byte of that
 /// message's header. So they belong to the message whose header begins within the bytes of that read.

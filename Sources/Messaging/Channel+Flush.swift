@@ -61,8 +61,8 @@ extension Channel {
         }
     }
 
-    /// The same on the calling thread, which writes by itself, in at most so much time. For handlers, which hold up the loop
-    /// that would write, and for the last words of a process.
+    /// The same on the calling thread, which writes by itself, in at most so much time. For handlers, which hold up the
+    /// loop that would write, and for the last words of a process.
     package func flush(within time: Duration) throws {
         let deadline = SuspendingClock.now + time.bounded
         let id = outbound.withLock { $0.newWaiter() }
@@ -82,7 +82,8 @@ extension Channel {
         }
     }
 
-    /// Waits for room in the socket, for a short time only: another thread may be at it, or may have been told of the room.
+    /// Waits for room in the socket, for a short time only: another thread may be at it, or may have been told of the
+    /// room.
     private func waitUntilWritable(for time: Duration) {
         let milliseconds = min(time.bounded / .milliseconds(1), 20)
         _ = try? System.waitUntilWritable(descriptor, milliseconds: CInt(milliseconds.rounded(.up)))
@@ -93,8 +94,8 @@ extension Channel {
     private static let patienceForAnswer = Duration.milliseconds(100)
 
     /// Writes all that is queued on the calling thread, and gives up when nothing could be written for as long as said.
-    /// For the end of the process, when nobody drives the loop any more, and so perhaps nobody reads acknowledgements: to
-    /// send on without is better than not to send.
+    /// For the end of the process, when nobody drives the loop any more, and so perhaps nobody reads acknowledgements:
+    /// to send on without is better than not to send.
     package func flush(givingUpAfter patience: Duration) {
         // No deadline: one that is very far off could not be represented.
         var start = SuspendingClock.now

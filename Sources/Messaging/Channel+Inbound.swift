@@ -116,8 +116,8 @@ extension Channel {
                 return nil
             }
             if inbound.isPeerProcessEnded { inbound.countSinceEnd += count }
-            // A short read has emptied the socket, unless handles ended it, and an edge tells of what comes after it; but
-            // the edge of the peer's end may have been told already.
+            // A short read has emptied the socket, unless handles ended it, and an edge tells of what comes after it;
+            // but the edge of the peer's end may have been told already.
             inbound.isReadable =
                 count == buffer.count || hasHandles || inbound.isPeerClosed || inbound.isPeerProcessEnded
             return UnsafeRawBufferPointer(rebasing: buffer[..<count])

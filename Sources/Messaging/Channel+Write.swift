@@ -3,11 +3,12 @@ internal import SystemPackage
 internal import Wire
 
 extension Channel {
-    /// How many batches one call writes. Others may queue as fast as the peer reads, and nobody writes for them for ever.
+    /// How many batches one call writes. Others may queue as fast as the peer reads, and nobody writes for them for
+    /// ever.
     private static let batchesPerCall = 16
 
-    /// Writes what is queued, as far as the socket takes it and no other thread is at it; the loop goes on where that is
-    /// much.
+    /// Writes what is queued, as far as the socket takes it and no other thread is at it; the loop goes on where that
+    /// is much.
     func write() {
         for _ in 0..<Self.batchesPerCall {
             guard var batch = outbound.withLock({ $0.queue.takeBatch() }) else { return }

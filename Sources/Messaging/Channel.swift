@@ -25,8 +25,8 @@ package struct InboundMessage: Sendable {
 package protocol ChannelDelegate: AnyObject, Sendable {
     func channelReceived(_ message: InboundMessage)
     func channelFailed(_ error: ChannelError)
-    /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept here,
-    /// as `hasUnread` says. The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.
+    /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept
+    /// here, as `hasUnread` says. The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.
     func channelExhausted(hasUnread: Bool)
     /// All that the peer wrote has been delivered; nothing more will come.
     func channelDelivered()
@@ -34,8 +34,8 @@ package protocol ChannelDelegate: AnyObject, Sendable {
 
 /// One duplex message channel over a connected Unix stream socket.
 ///
-/// Sending is for any thread and never waits. Reading happens on the loop, and only while there is a consumer that is not
-/// saturated; until then the kernel holds the messages, and, once it is full, the sender.
+/// Sending is for any thread and never waits. Reading happens on the loop, and only while there is a consumer that is
+/// not saturated; until then the kernel holds the messages, and, once it is full, the sender.
 package final class Channel: Sendable {
     package let loop: MessageLoop
     package let limits: ChannelLimits

@@ -1,8 +1,8 @@
 internal import DequeModule
 
-/// What the Node dialect asks of a sender of handles: one is under way at a time, and all that comes after it waits until
-/// the peer has said that it has come. Answers to the peer's own handles wait for nothing, or two senders would wait for
-/// each other. A value: `OutboundQueue` asks it.
+/// What the Node dialect asks of a sender of handles: one is under way at a time, and all that comes after it waits
+/// until the peer has said that it has come. Answers to the peer's own handles wait for nothing, or two senders would
+/// wait for each other. A value: `OutboundQueue` asks it.
 struct HandleHandshake {
     /// How often a message is sent again whose handle the peer has not got.
     private static let retries = 3

@@ -5,9 +5,9 @@ internal import Wire
 
 /// What a channel has read and not yet delivered.
 final class Inbound: @unchecked Sendable {
-    // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop. What every message
-    // changes is not checked for exclusive access, which would cost more than the change: `pump` does not nest, and no
-    // mutating function of these values calls out.
+    // Touched by the thread that makes the channel, and after `Channel.start` only on the channel's loop. What every
+    // message changes is not checked for exclusive access, which would cost more than the change: `pump` does not nest,
+    // and no mutating function of these values calls out.
     private let dialect: Dialect
     @exclusivity(unchecked) var decoder: StreamDecoder
     weak var delegate: (any ChannelDelegate)?
@@ -87,8 +87,8 @@ final class Inbound: @unchecked Sendable {
         return hello
     }
 
-    /// Reads what is there, and says how much that was and whether handles came with it: the kernel ends a read with them,
-    /// so that there may be more, and no edge to tell of it.
+    /// Reads what is there, and says how much that was and whether handles came with it: the kernel ends a read with
+    /// them, so that there may be more, and no edge to tell of it.
     func receive(
         from descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> (count: Int, hasHandles: Bool) {

@@ -224,8 +224,8 @@ struct OutboundQueue {
 
     private var becameWritable = false
 
-    /// The kernel passes no handle of a kind that the batch begins with: its first message is thrown away, and the others
-    /// stay. Returns also those who wait for it in vain: all, since nobody waits for what has been written.
+    /// The kernel passes no handle of a kind that the batch begins with: its first message is thrown away, and the
+    /// others stay. Returns also those who wait for it in vain: all, since nobody waits for what has been written.
     mutating func refused(_ batch: Batch) -> (action: Action, failed: [UInt64]) {
         isBatchOut = false
         handshake?.notBegun()
@@ -362,8 +362,8 @@ struct OutboundQueue {
 // MARK: - Handles that are acknowledged
 
 extension OutboundQueue {
-    /// Queues an answer to a handle of the peer's, ahead of all messages that have not been begun. Nil where the peer wants
-    /// too many of them.
+    /// Queues an answer to a handle of the peer's, ahead of all messages that have not been begun. Nil where the peer
+    /// wants too many of them.
     mutating func answer(_ bytes: [UInt8]) -> Action? {
         if isEnded { return Action.none }
         guard handshake?.answer(bytes) ?? false else { return nil }

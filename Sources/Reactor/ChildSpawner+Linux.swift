@@ -14,8 +14,8 @@
 
         /// Starts the program. Where anything fails, nothing of the child remains.
         ///
-        /// The signal that tells a child of its parent's end comes when the thread ends that started it, so a child that
-        /// wants it is started by a thread that never ends.
+        /// The signal that tells a child of its parent's end comes when the thread ends that started it, so a child
+        /// that wants it is started by a thread that never ends.
         package static func spawn(_ request: consuming SpawnRequest) throws(SpawnError) -> SpawnedProcess {
             let prepared = try prepare(request)
             let result =

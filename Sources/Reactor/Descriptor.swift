@@ -20,8 +20,8 @@ package struct Descriptor: ~Copyable, Sendable {
         return rawValue
     }
 
-    /// The same, with a number above those of the standard streams. Where these are closed the next descriptor gets their
-    /// number: the program would print into it, or put another stream in its place.
+    /// The same, with a number above those of the standard streams. Where these are closed the next descriptor gets
+    /// their number: the program would print into it, or put another stream in its place.
     package consuming func aboveStandardStreams() throws(Errno) -> Descriptor {
         if rawValue > 2 { return self }
         return try duplicate(atLeast: 3)

@@ -9,8 +9,8 @@ package struct DescriptorList: ~Copyable, Sendable {
         self.numbers = numbers
     }
 
-    /// Takes ownership of descriptors that have just come, each with the lowest number that was free. Where this process has
-    /// closed a standard stream that is its number, and the program would print into what came.
+    /// Takes ownership of descriptors that have just come, each with the lowest number that was free. Where this
+    /// process has closed a standard stream that is its number, and the program would print into what came.
     init(received numbers: Slice<UnsafeMutableBufferPointer<CInt>>) {
         self.numbers = numbers.map { number in
             guard number <= 2, let other = try? System.duplicate(number, atLeast: 3) else { return number }

@@ -5,8 +5,9 @@
 
     /// The kernel's side of the loop: an epoll instance and the eventfd that interrupts its wait.
     ///
-    /// All is edge-triggered: an event says that something changed, so nothing has to be read or unregistered to silence
-    /// it (a closed peer would otherwise report EPOLLHUP for ever), and whoever stops early must come back by itself.
+    /// All is edge-triggered: an event says that something changed, so nothing has to be read or unregistered to
+    /// silence it (a closed peer would otherwise report EPOLLHUP for ever), and whoever stops early must come back by
+    /// itself.
     final class EventQueue: Sendable {
         private let epoll: Descriptor
         private let wakeUp: Descriptor
@@ -39,8 +40,8 @@
             eventfd_write(wakeUp.rawValue, 1)
         }
 
-        /// Waits for events, for ever where `milliseconds` is -1, says how many there are, interruptions among them, and
-        /// passes each on.
+        /// Waits for events, for ever where `milliseconds` is -1, says how many there are, interruptions among them,
+        /// and passes each on.
         func wait(
             milliseconds: CInt, woken: (_ count: Int) -> Void, _ body: (_ token: UInt64, Readiness) -> Void
         ) {

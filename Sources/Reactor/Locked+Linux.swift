@@ -3,12 +3,12 @@
 
     /// A value behind a lock of the C library.
     ///
-    /// Not the standard library's `Mutex`: that hands the lock over in the kernel when threads meet, so that each of them waits
-    /// for a switch of threads at every lock, and eight threads got 38,500 locks a second instead of five million. Nor does
-    /// ThreadSanitizer see into it.
+    /// Not the standard library's `Mutex`: that hands the lock over in the kernel when threads meet, so that each of
+    /// them waits for a switch of threads at every lock, and eight threads got 38,500 locks a second instead of five
+    /// million. Nor does ThreadSanitizer see into it.
     ///
-    /// Public, though for this package alone (`Fork` does not hand it on): of what is `package` the compiler inlines nothing
-    /// into another module, and each lock would be taken by unspecialized code at 300 instructions.
+    /// Public, though for this package alone (`Fork` does not hand it on): of what is `package` the compiler inlines
+    /// nothing into another module, and each lock would be taken by unspecialized code at 300 instructions.
     public struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
         // The value is only reached under the mutex. Both lie in one piece of memory, and stay there until the end.
         @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -31,8 +31,8 @@
             mutex.deallocate()
         }
 
-        /// Calls the body with the value, and nobody else's meanwhile. Continuations are resumed after it has returned, and
-        /// system calls are made then, too, unless the lock has to guard the descriptor.
+        /// Calls the body with the value, and nobody else's meanwhile. Continuations are resumed after it has returned,
+        /// and system calls are made then, too, unless the lock has to guard the descriptor.
         @inlinable
         @inline(__always)
         public borrowing func withLock<Result: ~Copyable, Failure>(

@@ -7,11 +7,11 @@ package protocol TurnParticipant: AnyObject, Sendable {
     func turnEnds()
 }
 
-/// The loop itself: one turn runs what was handed over, waits for events, and passes them on. Threads that drive it hold
-/// the core, not the `MessageLoop`, so that a loop nobody refers to any more can end.
+/// The loop itself: one turn runs what was handed over, waits for events, and passes them on. Threads that drive it
+/// hold the core, not the `MessageLoop`, so that a loop nobody refers to any more can end.
 final class LoopCore: @unchecked Sendable {
-    // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one thread
-    // does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
+    // `shared` is guarded by its lock. `confined` is touched only by the thread that drives the loop, and only one
+    // thread does at a time (see `LoopDriver`); the hand-over from one to the next goes through the lock.
     private let name: String
     private let queue: EventQueue
     private let shared = Locked(Shared())
@@ -37,11 +37,12 @@ final class LoopCore: @unchecked Sendable {
         var isWaiting = false
         var turns: UInt64 = 0
 
-        /// The wait is over: what is handed over from now on needs no interruption. Returns what has to be done at once. Both
-        /// in one: what came between the two would wait for the next turn, and be replaced by what comes in that.
+        /// The wait is over: what is handed over from now on needs no interruption. Returns what has to be done at
+        /// once. Both in one: what came between the two would wait for the next turn, and be replaced by what comes in
+        /// that.
         ///
-        /// Takes the jobs, too: what was handed over before the wait ended runs before what ended it. So a handler that was
-        /// attached before a request was sent is there for the answer.
+        /// Takes the jobs, too: what was handed over before the wait ended runs before what ended it. So a handler that
+        /// was attached before a request was sent is there for the answer.
         mutating func endWait(_ running: inout Deque<Job>) -> (@Sendable () -> Void)? {
             isWaiting = false
             if !jobs.isEmpty { swap(&jobs, &running) }
@@ -232,9 +233,9 @@ final class LoopCore: @unchecked Sendable {
         swap(&memory, &confined.spareMemory)
     }
 
-    /// Waits for events, and not at all if something has been handed over; then does what there is to do: what was handed
-    /// over before the wait ended, the events, what they handed over. The wait comes first, so that whoever drives the loop
-    /// looks at the outcome of all of it before the next wait.
+    /// Waits for events, and not at all if something has been handed over; then does what there is to do: what was
+    /// handed over before the wait ended, the events, what they handed over. The wait comes first, so that whoever
+    /// drives the loop looks at the outcome of all of it before the next wait.
     private func turn() {
         let timeout = shared.withLock { shared in
             shared.turns += 1

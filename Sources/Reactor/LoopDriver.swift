@@ -81,8 +81,8 @@ struct LoopDriver {
         return gate
     }
 
-    /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop, or has
-    /// handed over something at the last moment.
+    /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop, or
+    /// has handed over something at the last moment.
     mutating func callerLeaves(hasJobs: Bool) -> Bool {
         if case .caller(isBackgroundWanted: true) = state {
             state = .background

@@ -33,9 +33,9 @@ extension MessageLoop {
     public var taskExecutor: any TaskExecutor { tasks }
 }
 
-/// What tasks run on that prefer a loop. Not the loop itself: as an actor's executor and as a task's it has to run the jobs
-/// that come in different ways, and both come by a function of the same name. Nor may the loop give this out as its unowned
-/// executor: a task retains what it is made to prefer, and releases what it runs on.
+/// What tasks run on that prefer a loop. Not the loop itself: as an actor's executor and as a task's it has to run the
+/// jobs that come in different ways, and both come by a function of the same name. Nor may the loop give this out as
+/// its unowned executor: a task retains what it is made to prefer, and releases what it runs on.
 ///
 /// A task may be all that is left of those who knew the loop, and holds only this. So the loop's thread ends with this.
 final class LoopTaskExecutor: TaskExecutor {

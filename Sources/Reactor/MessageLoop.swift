@@ -2,12 +2,12 @@ package import SystemPackage
 
 /// A thread that waits for many things at once and runs handlers one after another.
 ///
-/// Every child's handlers run on its loop, so they never race each other; a handler that takes long delays the others of
-/// its loop. Without a choice all children share one loop, whose thread starts with the first child and sleeps while
+/// Every child's handlers run on its loop, so they never race each other; a handler that takes long delays the others
+/// of its loop. Without a choice all children share one loop, whose thread starts with the first child and sleeps while
 /// nothing happens. Give a child a loop of its own with ``init(name:latency:)`` where its handlers are slow.
 ///
-/// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers its ``taskExecutor``, runs on
-/// the loop's thread, beside the handlers and without a hop between threads.
+/// A loop is also an executor: an actor whose `unownedExecutor` is a loop, or a task that prefers its ``taskExecutor``,
+/// runs on the loop's thread, beside the handlers and without a hop between threads.
 public final class MessageLoop: Sendable {
     let core: LoopCore
     let tasks: LoopTaskExecutor
@@ -54,8 +54,8 @@ public final class MessageLoop: Sendable {
     }
 
     /// Drives the loop on the calling thread until `isDone`; then a background thread goes on where there was one, or
-    /// where one was asked for meanwhile. False where another caller's thread drives it already, or where this is called
-    /// by a handler of the loop.
+    /// where one was asked for meanwhile. False where another caller's thread drives it already, or where this is
+    /// called by a handler of the loop.
     ///
     /// - Parameter begin: called, where this is not refused, when no other thread drives the loop any more.
     @discardableResult
@@ -117,8 +117,8 @@ public final class MessageLoop: Sendable {
         core.withReadBuffer(body)
     }
 
-    /// Gives away, and takes in exchange, memory that only its size is of worth: one piece for all users of the loop. Only
-    /// on the loop.
+    /// Gives away, and takes in exchange, memory that only its size is of worth: one piece for all users of the loop.
+    /// Only on the loop.
     package func exchangeSpareMemory(_ memory: inout [UInt8]) {
         core.exchangeSpareMemory(&memory)
     }

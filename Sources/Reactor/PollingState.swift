@@ -1,15 +1,15 @@
 /// Whether a loop looks for events a few times before it sleeps, and for how long. A value without a clock.
 ///
 /// It looks where that pays: while events have come so soon after one another that a look would have found the next. An
-/// idle loop never looks; a burst costs one look in vain at its end; and where several looks in a row were in vain, the loop
-/// sleeps at once for a while before it tries again.
+/// idle loop never looks; a burst costs one look in vain at its end; and where several looks in a row were in vain, the
+/// loop sleeps at once for a while before it tries again.
 struct PollingState {
     /// For how long at `balanced`. A message that is answered at once comes back in 5 to 20 microseconds.
     static let balancedLimit = Duration.microseconds(50)
     /// For how long at `lowest`.
     static let lowestLimit = Duration.milliseconds(1)
-    /// A sleep that was shorter than this ended with something that a look might have found: to be woken up takes 25 to 60
-    /// microseconds of it.
+    /// A sleep that was shorter than this ended with something that a look might have found: to be woken up takes 25 to
+    /// 60 microseconds of it.
     private static let shortSleep = Duration.microseconds(100)
     private static let missesInARow = 3
     private static let sleepsAfterMisses = 32

@@ -47,8 +47,8 @@
             return SocketPair(ours: try ours.aboveStandardStreams(), theirs: try theirs.aboveStandardStreams())
         }
 
-        /// Writes what the socket takes at once; never waits, never raises SIGPIPE. The handles, which stay the caller's,
-        /// ride with the first byte.
+        /// Writes what the socket takes at once; never waits, never raises SIGPIPE. The handles, which stay the
+        /// caller's, ride with the first byte.
         package static func send(
             _ descriptor: CInt, _ parts: UnsafeBufferPointer<iovec>, handles: UnsafeBufferPointer<CInt>
         ) throws(Errno) -> Int {
@@ -69,8 +69,8 @@
         /// Reads what is there; 0 is the end of the stream. Never waits.
         ///
         /// - Parameters:
-        ///   - takesHandles: whether descriptors that come with the bytes are taken; otherwise they are closed, and count
-        ///     as truncated.
+        ///   - takesHandles: whether descriptors that come with the bytes are taken; otherwise they are closed, and
+        ///     count as truncated.
         ///   - arrived: called where descriptors came.
         package static func receive(
             _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, takesHandles: Bool,
@@ -162,8 +162,8 @@
             }
         }
 
-        /// The time that the system has been running, in nanoseconds, without what it slept. For what is asked with every
-        /// message: the standard library's clock takes several times as long.
+        /// The time that the system has been running, in nanoseconds, without what it slept. For what is asked with
+        /// every message: the standard library's clock takes several times as long.
         package static var nanoseconds: UInt64 {
             var time = timespec()
             clock_gettime(CLOCK_MONOTONIC, &time)

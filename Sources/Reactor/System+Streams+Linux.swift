@@ -16,7 +16,8 @@
             }
         }
 
-        /// A pipe whose ends are close-on-exec. Each is an open file of its own: what is set for one is not the other's.
+        /// A pipe whose ends are close-on-exec. Each is an open file of its own: what is set for one is not the
+        /// other's.
         package static func pipe() throws(Errno) -> Pipe {
             var pair: (CInt, CInt) = (-1, -1)
             _ = try withUnsafeMutableBytes(of: &pair) { bytes throws(Errno) in

@@ -53,8 +53,8 @@ package struct FrameDecoder {
     /// What a header alone reserves at most: as much as the fragments that this package sends have.
     static let reservedCount = FrameEncoder.fragmentSize
 
-    /// Memory that is larger than this is not kept for the next message. Room for a message of two fragments, whose memory
-    /// has grown by doubling.
+    /// Memory that is larger than this is not kept for the next message. Room for a message of two fragments, whose
+    /// memory has grown by doubling.
     static let keptCapacity = 4 << 20
 
     /// The longest message, all its fragments together, in bytes.
@@ -72,8 +72,8 @@ package struct FrameDecoder {
     private var unfinished: (header: FrameHeader, position: UInt64)?
     private var messageBody: [UInt8] = []
     private var controlBody: [UInt8] = []
-    /// Memory of a message before, to gather the next in: fresh memory of such a size costs more than what is written to
-    /// it. Lent by the owner.
+    /// Memory of a message before, to gather the next in: fresh memory of such a size costs more than what is written
+    /// to it. Lent by the owner.
     package var spare: [UInt8] = []
     private var hasHello = false
     /// The first bytes of the stream, until the hello has come: what they say where it is none.
@@ -119,8 +119,8 @@ package struct FrameDecoder {
         return header.bodyCount
     }
 
-    /// Where a message that is not complete begins, if it has handles or may turn out to: all other handles that came with
-    /// the bytes so far should have been taken.
+    /// Where a message that is not complete begins, if it has handles or may turn out to: all other handles that came
+    /// with the bytes so far should have been taken.
     package var openPosition: UInt64? {
         if let unfinished { return unfinished.header.handleCount > 0 ? unfinished.position : nil }
         if let current { return current.handleCount > 0 ? headerPosition : nil }
@@ -137,8 +137,8 @@ package struct FrameDecoder {
     /// How much is kept of the first bytes.
     private static let openingSize = 16
 
-    /// The first bytes of the stream, 16 at most, where they can't be the beginning of a hello: the peer does not speak this
-    /// protocol, whatever the error is that they were refused with.
+    /// The first bytes of the stream, 16 at most, where they can't be the beginning of a hello: the peer does not speak
+    /// this protocol, whatever the error is that they were refused with.
     package var foreignOpening: [UInt8]? {
         guard !hasHello, let first = opening.first else { return nil }
         // A length that a hello may have begins with a zero, and the kind follows the length.

@@ -2,8 +2,8 @@ internal import JSONCodec
 
 /// The first frame of each side: what it speaks and what it takes.
 ///
-/// Written and read by hand: a child does so before anything else, and `Codable` would take half the time that it needs from
-/// its `main` to its first answer, to find out about types that nobody else uses.
+/// Written and read by hand: a child does so before anything else, and `Codable` would take half the time that it needs
+/// from its `main` to its first answer, to find out about types that nobody else uses.
 package struct Hello: Equatable, Sendable {
     package static let majorVersion = 1
     package static let minorVersion = 0

@@ -1,5 +1,5 @@
-/// Cuts a stream into lines, each a message of the Node dialect; the bytes may come in any portions, and each is looked at
-/// once, however long its line is.
+/// Cuts a stream into lines, each a message of the Node dialect; the bytes may come in any portions, and each is looked
+/// at once, however long its line is.
 package struct LineDecoder {
     /// The longest line, in bytes, without its end.
     package var messageLimit: Int

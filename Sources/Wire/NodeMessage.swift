@@ -42,8 +42,8 @@ package enum NodeMessage: Sendable {
         }
     }
 
-    /// Node asks, by the name of a server, after the sockets that it has given away. Nobody keeps count of them here, and
-    /// without an answer it would wait until the channel ends.
+    /// Node asks, by the name of a server, after the sockets that it has given away. Nobody keeps count of them here,
+    /// and without an answer it would wait until the channel ends.
     private static func question(
         _ document: JSONDocument, answer: String, _ members: [(String, JSON)] = []
     ) -> Self {

@@ -199,7 +199,8 @@ struct BadPeerTests {
 
     @Test("6: the child is told why the parent gave the channel up")
     func abortReachesThePeer() async throws {
-        // A message longer than the parent said it reads: a Swift child refuses to send one, so this one is made by hand.
+        // A message longer than the parent said it reads: a Swift child refuses to send one, so this one is made by
+        // hand.
         var options = ChildProcess.Options()
         options.maximumMessageSize = 2048
         options.standardOutput = .null

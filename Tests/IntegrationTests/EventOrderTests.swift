@@ -10,8 +10,8 @@ struct EventOrderTests {
         let messages = (0..<100).map { Recorder.Entry.message(.integer($0)) }
         let end: [Recorder.Entry] = [.disconnect, .exit(.exited(code: 7)), .close]
         var isInOrder = false
-        // A consumer is waited for a second long. A busy machine may need longer than that to let the test go on; then the
-        // messages come last, and the next child is looked at.
+        // A consumer is waited for a second long. A busy machine may need longer than that to let the test go on; then
+        // the messages come last, and the next child is looked at.
         for _ in 0..<10 where !isInOrder {
             let child = try Fixture.fork("burst", "100", "exit")
             #expect(try await child.waitForExit() == .exited(code: 7))

@@ -194,8 +194,8 @@ struct HandleTests {
                 try child.enqueue(number, handles: handles)
             }
             #expect(await messages.next()?.handleCount == 8)
-            // No event tells that nothing more comes: the child has sent what its socket takes, and this side has read what it
-            // keeps. Were this too short, fewer would be held, and nothing would fail.
+            // No event tells that nothing more comes: the child has sent what its socket takes, and this side has read
+            // what it keeps. Were this too short, fewer would be held, and nothing would fail.
             try await Task.sleep(for: .milliseconds(300))
             let held = (0..<Int32(2048)).count { fcntl($0, F_GETFD) != -1 }
             #expect(held < 200)

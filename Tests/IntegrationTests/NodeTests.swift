@@ -114,8 +114,8 @@ struct NodeTests {
         arguments: [50, 5000])
     func burst(_ count: Int) async throws {
         var isInOrder = false
-        // Where the machine lets the test wait longer than a consumer is waited for, the messages come last, and the next
-        // child is looked at.
+        // Where the machine lets the test wait longer than a consumer is waited for, the messages come last, and the
+        // next child is looked at.
         for _ in 0..<10 where !isInOrder {
             let child = try Self.fork("burst", "\(count)")
             // As much as the socket takes before anybody reads.

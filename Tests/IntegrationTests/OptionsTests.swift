@@ -301,8 +301,8 @@ private final class PublicCopy {
 
     init(of program: String) async throws {
         path = "/tmp/fork-public-\(UUID())"
-        // By another process: where this one had it open, a child that another test starts just then would have it too, for a
-        // moment, and what is open for writing can't be executed.
+        // By another process: where this one had it open, a child that another test starts just then would have it too,
+        // for a moment, and what is open for writing can't be executed.
         let copy = try ChildProcess.fork(path: "/bin/cp", arguments: [program, path])
         try #require(try await copy.waitForExit() == .exited(code: 0))
         chmod(path, 0o755)

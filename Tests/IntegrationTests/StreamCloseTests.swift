@@ -45,8 +45,8 @@ struct StreamCloseTests {
         expectEnd(recorder)
     }
 
-    /// How long after the exit event of a child its close event comes. The child ends after `end`, or when it likes: its
-    /// exit event may then have come before it could be looked at.
+    /// How long after the exit event of a child its close event comes. The child ends after `end`, or when it likes:
+    /// its exit event may then have come before it could be looked at.
     private func delayOfClose(
         _ child: ChildProcess, end: () async throws -> Void = {}
     ) async throws -> Duration {
@@ -109,8 +109,8 @@ struct StreamCloseTests {
         #expect(await rest.next() == nil)
     }
 
-    /// A consumer of an output that is a grandchild's now, what happens to the child that nobody keeps, and the number of
-    /// the grandchild.
+    /// A consumer of an output that is a grandchild's now, what happens to the child that nobody keeps, and the number
+    /// of the grandchild.
     private func childWithHeldOutput() async throws -> (ChildOutput.Lines.AsyncIterator, Recorder, Int32) {
         let (child, output) = try Script.piped("sleep 60 & echo $!")
         let recorder = Recorder(child)

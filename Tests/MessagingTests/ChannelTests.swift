@@ -359,8 +359,8 @@ struct ChannelTests {
         while two.write(block) == block.count {}
         one.onLoop { shares.measure(on: $0.loop) }
         let counts = try await shares.perTurn.wait(forCount: 100)
-        // Eight reads of 64 KiB are 64 messages; the end of one turn's share and the next share can be counted together,
-        // and the first count is of all that came before it.
+        // Eight reads of 64 KiB are 64 messages; the end of one turn's share and the next share can be counted
+        // together, and the first count is of all that came before it.
         #expect(counts.dropFirst().max()! <= 128)
         #expect(counts.contains { $0 > 0 })
     }

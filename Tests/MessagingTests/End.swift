@@ -108,8 +108,8 @@ final class End: ChannelDelegate {
         try await journal.wait(within: limit) { $0.count(where: \.isMessage) >= count }.filter(\.isMessage)
     }
 
-    /// All events once the last has come, but for the one that says that the socket is exhausted: where the consumer comes
-    /// after the peer's end that is told first, and otherwise just before the last.
+    /// All events once the last has come, but for the one that says that the socket is exhausted: where the consumer
+    /// comes after the peer's end that is told first, and otherwise just before the last.
     func allEvents() async throws -> [Event] {
         let events = try await journal.wait { $0.last == .delivered }
         #expect(events.count { $0 == .exhausted } == 1)

@@ -17,8 +17,8 @@
             return result
         }
 
-        /// The open descriptors once the concurrency runtime, which opens some of its own with its first timers, has done
-        /// so. For processes in which nothing else runs.
+        /// The open descriptors once the concurrency runtime, which opens some of its own with its first timers, has
+        /// done so. For processes in which nothing else runs.
         package static func settledDescriptors() async throws -> [Int: String] {
             try await Task.sleep(for: .milliseconds(1), clock: .continuous)
             try await Task.sleep(for: .milliseconds(1), clock: .suspending)

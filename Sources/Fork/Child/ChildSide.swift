@@ -110,8 +110,8 @@ final class ChildSide: Sendable {
         return hub.isFinished && channel.isClosed
     }
 
-    /// After the parent's end this side goes on sending until the last message has been dealt with, and until the bodies that
-    /// are served have ended: a child can answer all of its work, and send what it made of it.
+    /// After the parent's end this side goes on sending until the last message has been dealt with, and until the
+    /// bodies that are served have ended: a child can answer all of its work, and send what it made of it.
     private func finishIfConsumed() {
         if hub.isFinished && hub.isConsumed && servedBodies.withLock({ $0 == 0 }) { channel.finishAfterPeer() }
     }

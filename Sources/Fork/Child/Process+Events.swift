@@ -1,8 +1,8 @@
 extension Process {
     /// Calls the handler with each message of the parent, in `serve()`.
     ///
-    /// Nothing is read before the first handler or sequence is there, so none is missed. What a handler throws becomes an
-    /// error event. In a program that nobody forked the handler is never called.
+    /// Nothing is read before the first handler or sequence is there, so none is missed. What a handler throws becomes
+    /// an error event. In a program that nobody forked the handler is never called.
     @discardableResult
     public static func onMessage(_ handler: @escaping @Sendable (Message) throws -> Void) -> Subscription {
         handle(.message) { event in
@@ -27,8 +27,8 @@ extension Process {
         }
     }
 
-    /// Calls the handler when the parent has disconnected or is gone, after the last message. What it sends to a parent that
-    /// is there still arrives.
+    /// Calls the handler when the parent has disconnected or is gone, after the last message. What it sends to a parent
+    /// that is there still arrives.
     @discardableResult
     public static func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         handle(.disconnect) { _ in try handler() }

@@ -36,8 +36,8 @@ public enum Process {
         ChildSide.current?.serve()
     }
 
-    /// Runs `body` on this thread, beside the handlers, until it ends; what it throws is thrown here. For a child whose work
-    /// is asynchronous:
+    /// Runs `body` on this thread, beside the handlers, until it ends; what it throws is thrown here. For a child whose
+    /// work is asynchronous:
     ///
     /// ```swift
     /// try Process.serve {
@@ -47,16 +47,17 @@ public enum Process {
     /// }
     /// ```
     ///
-    /// The task takes messages without a change of threads, which would cost more than the message. A call to something that
-    /// is isolated to another executor, such as the main actor, still goes there; this thread being the main thread, the main
-    /// actor does not run before this returns. In a program that nobody forked the body runs too, and no message comes.
+    /// The task takes messages without a change of threads, which would cost more than the message. A call to something
+    /// that is isolated to another executor, such as the main actor, still goes there; this thread being the main
+    /// thread, the main actor does not run before this returns. In a program that nobody forked the body runs too, and
+    /// no message comes.
     ///
     /// When the parent has disconnected, its messages end, but what the body sends until it returns still arrives.
     ///
     /// Where another thread serves already, the body runs there, and this one waits.
     ///
-    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler, or by a
-    ///   task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
+    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler,
+    ///   or by a task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
         guard let side = ChildSide.current else {
             return try ServedTask(body).run(on: MessageLoop(name: "fork-child")) {}
@@ -76,29 +77,29 @@ public enum Process {
         while await events.next() != nil {}
     }
 
-    /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default: `balanced`.
-    /// The parent's loop has a setting of its own, and a round trip is as quick as both.
+    /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default:
+    /// `balanced`. The parent's loop has a setting of its own, and a round trip is as quick as both.
     public static var latency: MessageLoop.Latency {
         get { ChildSide.current?.channel.loop.latency ?? .balanced }
         set { ChildSide.current?.channel.loop.latency = newValue }
     }
 
-    /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued and
-    /// the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
+    /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued
+    /// and the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
     public static var exitFlushTimeout: Duration {
         get { ChildSide.exitFlushTimeout.withLock { $0 } }
         set { ChildSide.exitFlushTimeout.withLock { $0 = newValue } }
     }
 
-    /// What becomes of errors that nobody hears in this program. Default: a line on standard error for each of the first
-    /// sixteen.
+    /// What becomes of errors that nobody hears in this program. Default: a line on standard error for each of the
+    /// first sixteen.
     public static var unhandledErrors: ChildProcess.UnhandledErrors {
         get { ChildSide.unhandledErrors.withLock { $0 } }
         set { ChildSide.unhandledErrors.withLock { $0 = newValue } }
     }
 
-    /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent has
-    /// on its way. Calling it again has no effect.
+    /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent
+    /// has on its way. Calling it again has no effect.
     public static func disconnect() {
         ChildSide.current?.channel.close()
     }

@@ -10,8 +10,8 @@ extension ChildProcess {
         case exited(code: Int32)
         /// A signal ended it.
         case signaled(Signal, coreDumped: Bool)
-        /// It has ended, but something else in this program took its status first: a SIGCHLD handler that waits for every
-        /// child, or SIGCHLD set to be ignored.
+        /// It has ended, but something else in this program took its status first: a SIGCHLD handler that waits for
+        /// every child, or SIGCHLD set to be ignored.
         case unknown
 
         /// Whether it ended with exit code 0.

@@ -13,8 +13,8 @@ extension ChildProcess {
     ///     directory, also where ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
     ///   - arguments: what follows the program's name.
     ///   - options: environment, working directory, standard streams, identity, limits and more.
-    /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used and
-    ///   why. No process, descriptor or thread is left then.
+    /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used
+    ///   and why. No process, descriptor or thread is left then.
     public static func fork(
         path: FilePath, arguments: [String] = [], options: Options = Options()
     ) throws -> ChildProcess {

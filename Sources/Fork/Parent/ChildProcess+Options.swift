@@ -27,8 +27,8 @@ extension ChildProcess {
         public var inputs: [Int32: Stream] = [:]
         /// What the child writes to further descriptors, by their numbers in the child, 3 to 1023. Default: none.
         public var outputs: [Int32: Stream] = [:]
-        /// The number of the channel's descriptor in the child, 3 to 1023. A Swift child finds it by itself. Not used where
-        /// a standard stream is the channel. Default: 3.
+        /// The number of the channel's descriptor in the child, 3 to 1023. A Swift child finds it by itself. Not used
+        /// where a standard stream is the channel. Default: 3.
         public var channelDescriptor: Int32 = 3
         /// Further descriptors of this program, above 2, that the child has under the same numbers. Default: none.
         public var inheritedDescriptors: [FileDescriptor] = []
@@ -39,16 +39,17 @@ extension ChildProcess {
         public var createsSession = false
         /// The process group of the child. Default: this program's.
         public var processGroup: ProcessGroup = .inherit
-        /// Ends whatever is left of the child's group, by SIGKILL, as soon as the child has ended: programs that it started,
-        /// and that have not left its group. Needs a group of its own, by ``processGroup`` or ``createsSession``. Default:
-        /// false.
+        /// Ends whatever is left of the child's group, by SIGKILL, as soon as the child has ended: programs that it
+        /// started, and that have not left its group. Needs a group of its own, by ``processGroup`` or
+        /// ``createsSession``. Default: false.
         public var killsGroupOnExit = false
-        /// The user that the child runs as. It gets the user's first group too, where ``group`` names no other, and, where
-        /// this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
+        /// The user that the child runs as. It gets the user's first group too, where ``group`` names no other, and,
+        /// where this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
         public var user: Account?
         /// The group that the child runs as. Default: that of ``user``, or this program's.
         public var group: Account?
-        /// The child's supplementary groups. Default: this program's, or none where ``user`` or ``group`` is set by root.
+        /// The child's supplementary groups. Default: this program's, or none where ``user`` or ``group`` is set by
+        /// root.
         public var supplementaryGroups: [Account]?
         /// What the child may use at most. Default: what this program may.
         public var resourceLimits = ResourceLimits()
@@ -56,9 +57,9 @@ extension ChildProcess {
         public var nice: Int32?
         /// Makes sure that neither the child nor its children gain rights from a set-user-ID program. Default: false.
         public var noNewPrivileges = false
-        /// The signal that the kernel sends to the child when this program ends, however it ends. It is not passed on to
-        /// the child's children, and a child that runs a set-user-ID program loses it. Default: none; the child hears of
-        /// this program's end by a disconnect.
+        /// The signal that the kernel sends to the child when this program ends, however it ends. It is not passed on
+        /// to the child's children, and a child that runs a set-user-ID program loses it. Default: none; the child
+        /// hears of this program's end by a disconnect.
         public var parentDeathSignal: Signal?
 
         // MARK: Its time
@@ -80,8 +81,8 @@ extension ChildProcess {
         /// How many bytes are queued at most; `send` throws rather than pass it. A single message is taken by an empty
         /// queue whatever its size. Default: 128 MiB.
         public var queueLimit: Int = 128 << 20
-        /// Whether messages of the child may bring handles. Where not, the kernel closes what it sends, and the message is
-        /// an error. Default: true.
+        /// Whether messages of the child may bring handles. Where not, the kernel closes what it sends, and the message
+        /// is an error. Default: true.
         public var acceptsHandles = true
         /// What becomes of errors that nobody hears. Default: a line on standard error for each of the first sixteen.
         public var unhandledErrors: UnhandledErrors = .print
@@ -101,16 +102,17 @@ extension ChildProcess {
         }
     }
 
-    /// What a parent and a child speak on their channel. All of ``ChildProcess`` and ``Process`` is the same in both, but
-    /// for what the other side can't do.
+    /// What a parent and a child speak on their channel. All of ``ChildProcess`` and ``Process`` is the same in both,
+    /// but for what the other side can't do.
     #if hasAttribute(nonexhaustive)
         @nonexhaustive
     #endif
     public enum Dialect: Sendable, Hashable {
         /// What this package speaks, and peers that follow `Protocols/native-v1.md`.
         case native
-        /// What stock Node.js speaks with the children of its `child_process.fork`, and Deno and Bun with it: JSON and no
-        /// bytes, one handle at a time, numbers as JavaScript has them. `docs/interop.md` says what crosses this border.
+        /// What stock Node.js speaks with the children of its `child_process.fork`, and Deno and Bun with it: JSON and
+        /// no bytes, one handle at a time, numbers as JavaScript has them. `docs/interop.md` says what crosses this
+        /// border.
         case node
     }
 
@@ -156,16 +158,18 @@ extension ChildProcess {
         case null
         /// A pipe to this program: see ``ChildProcess/standardInput``, ``ChildProcess/standardOutput`` and their like.
         case pipe
-        /// A file. An input is read from its beginning; an output creates the file, as far as this program's umask lets,
-        /// and replaces what was in it, or appends to it. A relative path starts at this program's working directory.
+        /// A file. An input is read from its beginning; an output creates the file, as far as this program's umask
+        /// lets, and replaces what was in it, or appends to it. A relative path starts at this program's working
+        /// directory.
         case file(FilePath, append: Bool = false)
         /// A descriptor of this program, which stays the caller's. Its open file is shared: position and flags too.
         case descriptor(FileDescriptor)
-        /// The same as another input or output of the child, by its number there: `.sameAs(1)` for the standard error is
-        /// `2>&1`. Both share one open file, so neither overwrites the other.
+        /// The same as another input or output of the child, by its number there: `.sameAs(1)` for the standard error
+        /// is `2>&1`. Both share one open file, so neither overwrites the other.
         case sameAs(Int32)
-        /// The channel itself, for a child that is started by something that lets only the standard streams through. One
-        /// standard stream at most can be it. A Swift child moves it out of the way and reads or writes nothing there.
+        /// The channel itself, for a child that is started by something that lets only the standard streams through.
+        /// One standard stream at most can be it. A Swift child moves it out of the way and reads or writes nothing
+        /// there.
         case channel
 
         /// The same as the case `file`, with a path that is text.
@@ -209,7 +213,8 @@ extension ChildProcess {
     public struct ResourceLimits: Sendable, Hashable {
         /// How large its memory may be, mapped files included, in bytes.
         public var addressSpace: Limit?
-        /// How much processor time it may use, in seconds. It is sent SIGXCPU at the soft limit, SIGKILL at the hard one.
+        /// How much processor time it may use, in seconds. It is sent SIGXCPU at the soft limit, SIGKILL at the hard
+        /// one.
         public var cpuSeconds: Limit?
         /// How many descriptors it may have.
         public var openFiles: Limit?

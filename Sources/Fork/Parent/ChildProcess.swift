@@ -8,9 +8,9 @@ internal import SystemPackage
 /// something takes them: a handler (``onMessage(_:)``), or a sequence that is iterated (``messages``, ``events``). All
 /// handlers of a child run one at a time on its loop. Every method is safe to call from any thread.
 ///
-/// A child goes on whether or not its `ChildProcess` is kept: attached handlers are called to the end, and its process is
-/// reaped. It is not ended together with this program, but hears of that as a disconnect; a child that only serves ends
-/// then by itself.
+/// A child goes on whether or not its `ChildProcess` is kept: attached handlers are called to the end, and its process
+/// is reaped. It is not ended together with this program, but hears of that as a disconnect; a child that only serves
+/// ends then by itself.
 public final class ChildProcess: Sendable {
     /// The child's process number. Another process can have it once the child has ended; ``kill(_:)`` is never misled.
     public let pid: Int32
@@ -145,8 +145,8 @@ public final class ChildProcess: Sendable {
 
     // MARK: State
 
-    /// The loop on which the child's handlers run. A task that prefers it takes messages without a change of threads, which
-    /// would cost more than the message:
+    /// The loop on which the child's handlers run. A task that prefers it takes messages without a change of threads,
+    /// which would cost more than the message:
     ///
     /// ```swift
     /// try await withTaskExecutorPreference(child.messageLoop.taskExecutor) {
@@ -167,8 +167,8 @@ public final class ChildProcess: Sendable {
     /// What the child has used, once it has ended; nil while it runs, and where its status is unknown.
     public var resourceUsage: ResourceUsage? { process.withLock { $0.ended?.usage } }
 
-    /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to be
-    /// handled.
+    /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to
+    /// be handled.
     ///
     /// - Throws: `CancellationError` if the task is cancelled before the child has ended.
     public func waitForExit() async throws -> ExitStatus {
@@ -211,7 +211,8 @@ public final class ChildProcess: Sendable {
     /// Sends a signal to the child. Never reaches another process that was given the same number later. The signal 0 is
     /// sent to nobody, and only asks.
     ///
-    /// - Returns: whether the child was there to get it; false once it has ended, also where it has not been reaped yet.
+    /// - Returns: whether the child was there to get it; false once it has ended, also where it has not been reaped
+    ///   yet.
     @discardableResult
     public func kill(_ signal: Signal = .terminate) -> Bool {
         process.withLock { process in
@@ -225,12 +226,12 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Sends a signal to every process of the child's group, the child among them: for children that start programs of their
-    /// own. The child has to have a group (``Options/processGroup`` set to `new`, or ``Options/createsSession``); its children
-    /// are in it unless they have left it.
+    /// Sends a signal to every process of the child's group, the child among them: for children that start programs of
+    /// their own. The child has to have a group (``Options/processGroup`` set to `new`, or ``Options/createsSession``);
+    /// its children are in it unless they have left it.
     ///
-    /// Once the child has ended this reaches nobody, because the group's number may be another's: ``Options/killsGroupOnExit`` ends
-    /// what it leaves behind.
+    /// Once the child has ended this reaches nobody, because the group's number may be another's:
+    /// ``Options/killsGroupOnExit`` ends what it leaves behind.
     ///
     /// - Returns: whether there was a group to get it.
     @discardableResult
@@ -248,8 +249,9 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the child has
-    /// on its way. The disconnect event comes when the child has closed its side too, as `Process.serve()` does by itself.
+    /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the child
+    /// has on its way. The disconnect event comes when the child has closed its side too, as `Process.serve()` does by
+    /// itself.
     ///
     /// The child is not ended. Calling it again has no effect.
     public func disconnect() {

@@ -1,7 +1,7 @@
 /// What an iterator listens with. What it has not taken when it goes is given back, for the next one.
 ///
-/// Only the iterator refers to this, and so it goes the moment the iterator does: the loop refers to the buffer alone. What it
-/// leaves is then given back before another iterator can be made.
+/// Only the iterator refers to this, and so it goes the moment the iterator does: the loop refers to the buffer alone.
+/// What it leaves is then given back before another iterator can be made.
 final class EventConsumer: Sendable {
     private let source: any EventSource
     private let buffer: EventBuffer

@@ -1,7 +1,7 @@
 // All of this is for any thread.
 extension EventHub {
-    /// - Parameter lagsBehind: the sink keeps what it is told for a consumer, and says with `caughtUp` when that has seen
-    ///   the end.
+    /// - Parameter lagsBehind: the sink keeps what it is told for a consumer, and says with `caughtUp` when that has
+    ///   seen the end.
     func subscribe(
         _ interest: Interest, lagsBehind: Bool = false, _ sink: @escaping Sink
     ) -> Subscription {
@@ -14,8 +14,9 @@ extension EventHub {
         return subscription
     }
 
-    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one. What others have
-    /// heard who are still there is gone. Those who came later get the rest, late if they have heard something since.
+    /// Takes what a consumer leaves that goes, before its subscription is cancelled: it is for the next one. What
+    /// others have heard who are still there is gone. Those who came later get the rest, late if they have heard
+    /// something since.
     func giveBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
         change(.giveBack(events, subscription))
     }

@@ -4,12 +4,12 @@ internal import Reactor
 
 /// Who hears of what, and in which order.
 ///
-/// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls. Who has subscribed
-/// hears every message that is told after that.
+/// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls. Who has
+/// subscribed hears every message that is told after that.
 final class EventHub: @unchecked Sendable {
     // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
-    /// What other threads have asked for. Looked at before each message: the answer to a request can be read before the loop
-    /// comes to the job that attaches the handler for it.
+    /// What other threads have asked for. Looked at before each message: the answer to a request can be read before the
+    /// loop comes to the job that attaches the handler for it.
     let changes = PendingChanges<Change>()
     private let loop: MessageLoop
     private let channel: Channel
@@ -20,8 +20,8 @@ final class EventHub: @unchecked Sendable {
     // Not checked for exclusive access, which would be done for every message: each change is one statement that calls
     // nobody.
     @exclusivity(unchecked) private var entries: [Entry] = []
-    /// What was read and nobody has taken, because the last consumer had gone. The next one gets it first, and nothing more
-    /// is read until then.
+    /// What was read and nobody has taken, because the last consumer had gone. The next one gets it first, and nothing
+    /// more is read until then.
     @exclusivity(unchecked) private var unclaimed = Deque<Message>()
     private var nextMessage: UInt64 = 0
     private var lifecycle: Lifecycle
@@ -56,8 +56,8 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    /// Does something on the loop. The source is kept until then: what is waiting for a consumer reaches it only by way of the
-    /// source. From any thread.
+    /// Does something on the loop. The source is kept until then: what is waiting for a consumer reaches it only by way
+    /// of the source. From any thread.
     func onLoop(_ body: @escaping @Sendable (EventHub) -> Void) {
         loop.execute { [self, source] in
             withExtendedLifetime(source) { body(self) }
@@ -130,8 +130,8 @@ final class EventHub: @unchecked Sendable {
         tellTerminals()
     }
 
-    /// Holds the last events back for a moment. Handlers are attached one by one, and a child can be quicker than that: its end
-    /// must not be told to the first while the one for its messages, or for its output, is still to come.
+    /// Holds the last events back for a moment. Handlers are attached one by one, and a child can be quicker than that:
+    /// its end must not be told to the first while the one for its messages, or for its output, is still to come.
     private func giveGrace(_ reason: any WritableKeyPath<Lifecycle, Bool> & Sendable) {
         if isClosed { return }
         lifecycle[keyPath: reason] = true

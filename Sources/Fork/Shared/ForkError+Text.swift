@@ -24,8 +24,8 @@ extension ForkError {
 
     /// Any error as a part of a message.
     ///
-    /// The text of a coding error would show the whole value, which may be megabytes and private, and a key for each level
-    /// of depth; its description, and the ends of the path, are enough.
+    /// The text of a coding error would show the whole value, which may be megabytes and private, and a key for each
+    /// level of depth; its description, and the ends of the path, are enough.
     static func text(of error: any Error) -> String {
         switch error {
         case EncodingError.invalidValue(_, let context):

@@ -5,8 +5,8 @@ public import SystemPackage
 public struct ForkError: Error, Sendable {
     /// The kind of failure, for programs to compare. More may be added.
     public let code: Code
-    /// What happened, for people: some hundred characters at most, with no more than the beginning of what a value or the
-    /// other side says.
+    /// What happened, for people: some hundred characters at most, with no more than the beginning of what a value or
+    /// the other side says.
     public let message: String
     /// What the kernel said, where it did.
     public let errno: Errno?
@@ -40,8 +40,8 @@ public struct ForkError: Error, Sendable {
         public static let invalidArgument = Code(.invalidArgument)
         /// `Process` was used in a program that no parent forked.
         public static let notForked = Code(.notForked)
-        /// The channel takes no more messages: this side has disconnected, the other process has ended, or it has disconnected
-        /// and all of its messages have been dealt with.
+        /// The channel takes no more messages: this side has disconnected, the other process has ended, or it has
+        /// disconnected and all of its messages have been dealt with.
         public static let disconnected = Code(.disconnected)
         /// So much is waiting to be sent that nothing more is taken; the message was not queued.
         public static let queueFull = Code(.queueFull)

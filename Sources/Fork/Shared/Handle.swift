@@ -2,8 +2,8 @@ internal import Messaging
 internal import Reactor
 public import SystemPackage
 
-/// An open descriptor with one owner: a socket, a file, a pipe. It is closed when the value ends, unless it has been given
-/// away or taken out.
+/// An open descriptor with one owner: a socket, a file, a pipe. It is closed when the value ends, unless it has been
+/// given away or taken out.
 public struct Handle: ~Copyable, Sendable {
     private let descriptor: Descriptor
 
@@ -36,7 +36,8 @@ public struct Handle: ~Copyable, Sendable {
 
 /// Open descriptors that travel with a message: any that the kernel passes, up to 253.
 ///
-/// Like ``Handle`` it owns them. To give a descriptor away, make it of the descriptor itself; to keep it too, of a duplicate:
+/// Like ``Handle`` it owns them. To give a descriptor away, make it of the descriptor itself; to keep it too, of a
+/// duplicate:
 ///
 /// ```swift
 /// try worker.send("serve", handles: Handles(owning: connection))

@@ -4,8 +4,8 @@ internal import Reactor
 
 /// A message that arrived: JSON, or bytes, and the handles that came with it.
 ///
-/// It has been checked when it is delivered: reading it as ``json`` can't fail. It can be kept and passed to other tasks.
-/// Handles that nobody takes out of it are closed when the last copy of the message is gone.
+/// It has been checked when it is delivered: reading it as ``json`` can't fail. It can be kept and passed to other
+/// tasks. Handles that nobody takes out of it are closed when the last copy of the message is gone.
 public struct Message: Sendable {
     let inbound: InboundMessage
     /// Its place among the messages that were told, by which those that nobody took are put in order again.

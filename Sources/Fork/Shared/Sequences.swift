@@ -2,10 +2,10 @@ internal import Messaging
 
 /// The messages that arrive, until the other side disconnects.
 ///
-/// An iterator begins to listen when it is made, and holds a bounded number of messages. While it is full nothing more is
-/// read, so a consumer that is slow slows the sender. Several iterators each get every message; the slowest sets the pace.
-/// Iteration ends early, with nil, when its task is cancelled. What an iterator holds when it is left early, by `break` for
-/// one, is for the next consumer: all but what others who still listen have heard, too.
+/// An iterator begins to listen when it is made, and holds a bounded number of messages. While it is full nothing more
+/// is read, so a consumer that is slow slows the sender. Several iterators each get every message; the slowest sets the
+/// pace. Iteration ends early, with nil, when its task is cancelled. What an iterator holds when it is left early, by
+/// `break` for one, is for the next consumer: all but what others who still listen have heard, too.
 public struct MessageSequence: AsyncSequence, Sendable {
     /// Nil where there is no channel; then no message comes.
     let source: (any EventSource)?

@@ -2,12 +2,12 @@ public import Logging
 internal import Reactor
 
 extension ChildProcess {
-    /// What becomes of an error that nobody hears: no error handler is attached when it happens, and nobody iterates over all
-    /// events.
+    /// What becomes of an error that nobody hears: no error handler is attached when it happens, and nobody iterates
+    /// over all events.
     ///
-    /// Both sides often wait for each other then, and for ever: one has sent what the other could not read. An error handler
-    /// that is attached later is still told the first sixteen of these errors. After sixteen nothing more is written, so that
-    /// a peer can't fill a disk.
+    /// Both sides often wait for each other then, and for ever: one has sent what the other could not read. An error
+    /// handler that is attached later is still told the first sixteen of these errors. After sixteen nothing more is
+    /// written, so that a peer can't fill a disk.
     public struct UnhandledErrors: Sendable {
         private enum Way {
             case print, ignore

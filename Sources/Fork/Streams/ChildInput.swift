@@ -5,13 +5,13 @@ public struct ChildInput: Sendable {
     let writer: PipeWriter
     let number: Int32
 
-    /// Writes the bytes, and returns when the pipe has taken all of them. A child that does not read makes the writer wait,
-    /// and nothing is kept meanwhile but the bytes themselves.
+    /// Writes the bytes, and returns when the pipe has taken all of them. A child that does not read makes the writer
+    /// wait, and nothing is kept meanwhile but the bytes themselves.
     ///
-    /// - Throws: ``ForkError`` with the code `streamClosed` after ``finish()``, and where the child has closed the stream or
-    ///   ended; the child may have read a part then. `CancellationError` where the task is cancelled while it waits: the
-    ///   stream stays open, and may have taken a part of the bytes, with which the next write's go on. A write that has not
-    ///   begun, because others were before it, has written nothing then.
+    /// - Throws: ``ForkError`` with the code `streamClosed` after ``finish()``, and where the child has closed the
+    ///   stream or ended; the child may have read a part then. `CancellationError` where the task is cancelled while it
+    ///   waits: the stream stays open, and may have taken a part of the bytes, with which the next write's go on. A
+    ///   write that has not begun, because others were before it, has written nothing then.
     public func write(_ bytes: [UInt8]) async throws {
         switch await writer.write(bytes) {
         case .written: return

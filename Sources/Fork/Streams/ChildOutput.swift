@@ -1,11 +1,11 @@
 /// What a child writes to a stream that is a pipe: chunks of bytes, as they come, until the end.
 ///
-/// Nothing is read before somebody asks, and only a chunk at a time: while nobody takes more, the pipe fills, and the child
-/// waits as it would for a slow terminal. The iteration ends with nil after the last byte, also where the child is killed.
-/// It ends when nobody can write any more: a grandchild that has the stream keeps it going, as in a shell.
+/// Nothing is read before somebody asks, and only a chunk at a time: while nobody takes more, the pipe fills, and the
+/// child waits as it would for a slow terminal. The iteration ends with nil after the last byte, also where the child
+/// is killed. It ends when nobody can write any more: a grandchild that has the stream keeps it going, as in a shell.
 ///
-/// All iterators, of ``lines`` too, take from one stream: each chunk goes to one of them. Iteration ends early, with nil,
-/// when its task is cancelled; that loses nothing, and another iterator can go on.
+/// All iterators, of ``lines`` too, take from one stream: each chunk goes to one of them. Iteration ends early, with
+/// nil, when its task is cancelled; that loses nothing, and another iterator can go on.
 public struct ChildOutput: AsyncSequence, Sendable {
     let reader: PipeReader
     /// Of whom, and which of its streams.
@@ -31,8 +31,9 @@ public struct ChildOutput: AsyncSequence, Sendable {
     /// All bytes from here to the end.
     ///
     /// - Parameter limit: how many bytes are taken at most.
-    /// - Throws: ``ForkError`` with the code `outputTooLong` where more come; what was read is thrown away, and the rest
-    ///   stays to be read. `CancellationError` where the task is cancelled; what was read is thrown away then, too.
+    /// - Throws: ``ForkError`` with the code `outputTooLong` where more come; what was read is thrown away, and the
+    ///   rest stays to be read. `CancellationError` where the task is cancelled; what was read is thrown away then,
+    ///   too.
     public func collect(upTo limit: Int) async throws -> [UInt8] {
         let consumer = OutputConsumer(reader)
         var all: [UInt8] = []
@@ -51,9 +52,9 @@ public struct ChildOutput: AsyncSequence, Sendable {
 extension ChildOutput {
     /// The lines of an output.
     ///
-    /// "\n" and "\r\n" end a line and are no part of it; what follows the last of them is a line, too. Bytes that are not
-    /// UTF-8 become U+FFFD. A line longer than 1 MiB comes in pieces of at most that length. An iterator that is given up
-    /// takes the rest of its last chunk with it.
+    /// "\n" and "\r\n" end a line and are no part of it; what follows the last of them is a line, too. Bytes that are
+    /// not UTF-8 become U+FFFD. A line longer than 1 MiB comes in pieces of at most that length. An iterator that is
+    /// given up takes the rest of its last chunk with it.
     public struct Lines: AsyncSequence, Sendable {
         let output: ChildOutput
 

@@ -1,7 +1,7 @@
 /// Cuts a stream of bytes into lines, whatever pieces it comes in. A value: bytes in, lines out.
 ///
-/// "\n" and "\r\n" end a line. A line that is longer than the limit comes in pieces of at most that length, none of which
-/// ends within a character.
+/// "\n" and "\r\n" end a line. A line that is longer than the limit comes in pieces of at most that length, none of
+/// which ends within a character.
 struct LineSplitter {
     /// The longest line, in bytes, that comes in one piece.
     static let defaultLimit = 1 << 20

@@ -16,8 +16,8 @@ enum PipeTurn: Equatable {
     case cancelled
 }
 
-/// Who may use this program's end of a pipe: one at a time, in the order in which they came. Whoever has the turn makes the
-/// system calls, and keeps it while the pipe is empty or full. A value without a descriptor: it says what to do.
+/// Who may use this program's end of a pipe: one at a time, in the order in which they came. Whoever has the turn makes
+/// the system calls, and keeps it while the pipe is empty or full. A value without a descriptor: it says what to do.
 struct PipeTurns<Waiter> {
     private enum Holder {
         case nobody

@@ -1,8 +1,8 @@
 import Fork
 import Glibc
 
-/// Answers each message out of a sequence with what the task's thread is. Its exit code says whether `serve` returned as the
-/// body ended.
+/// Answers each message out of a sequence with what the task's thread is. Its exit code says whether `serve` returned
+/// as the body ended.
 func serveTask() throws {
     let main = pthread_self()
     try Process.serve {
@@ -41,8 +41,8 @@ func serveSum() throws {
     exit(Process.isConnected ? 1 : 0)
 }
 
-/// Serves a task where a handler would wait for itself, and where another thread serves already: the first message, which is
-/// handled there, has the second one begin.
+/// Serves a task where a handler would wait for itself, and where another thread serves already: the first message,
+/// which is handled there, has the second one begin.
 func serveTwice() {
     let main = pthread_self()
     Process.onMessage { message in
@@ -98,7 +98,8 @@ func serveElsewhere() throws {
     }
 }
 
-/// Ends well where the body of a task begins on the thread that serves it, though another one has driven the loop before.
+/// Ends well where the body of a task begins on the thread that serves it, though another one has driven the loop
+/// before.
 func serveHere() throws {
     let main = pthread_self()
     let driven = Semaphore()

@@ -226,8 +226,8 @@ func forgetToServe() throws {
     sigwait(&signals, &signal)
 }
 
-/// Sends some numbers in a handler that does not return, or that crashes right after. More of them than are written at once
-/// are flushed.
+/// Sends some numbers in a handler that does not return, or that crashes right after. More of them than are written at
+/// once are flushed.
 func sendInHandler(count: Int, end: String) {
     Process.onMessage { _ in
         for number in 0..<count { try Process.send(number) }

@@ -104,8 +104,8 @@ func leaveNoStreamResidue() async throws {
     say("children \(hasChildren() ? "some" : "none")")
 }
 
-/// How many descriptors and threads there are once that has been the same for a while: what a child leaves is closed a moment
-/// after its last event.
+/// How many descriptors and threads there are once that has been the same for a while: what a child leaves is closed a
+/// moment after its last event.
 func settledCounts() -> (Int, Int) {
     var counts = (count("/proc/self/fd"), threadCount())
     var same = 0

@@ -1,5 +1,5 @@
-// The program that Protocols/conformance/README.md describes: it sends back what it is sent. With the argument `node` it
-// plays the part of that page for the Node dialect.
+// The program that Protocols/conformance/README.md describes: it sends back what it is sent. With the argument `node`
+// it plays the part of that page for the Node dialect.
 
 import Fork
 import Glibc

@@ -1,7 +1,7 @@
 import Wire
 
-/// Whatever the bytes are, and however they are cut into portions: nothing traps, the same frames come and the same error
-/// ends them, and the decoder holds no more memory than its limits say.
+/// Whatever the bytes are, and however they are cut into portions: nothing traps, the same frames come and the same
+/// error ends them, and the decoder holds no more memory than its limits say.
 ///
 /// The first byte of an input chooses the mode, the second is the seed of the portions, and the rest is the stream.
 ///
@@ -130,7 +130,8 @@ private struct Portions {
 @_silgen_name("__sanitizer_get_current_allocated_bytes")
 private func allocatedBytes() -> Int
 
-/// SwiftPM gives every executable an entry point of its own, so libFuzzer's `main` is not used but its driver is called.
+/// SwiftPM gives every executable an entry point of its own, so libFuzzer's `main` is not used but its driver is
+/// called.
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
     _ count: UnsafeMutablePointer<CInt>,

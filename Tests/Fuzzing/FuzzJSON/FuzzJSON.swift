@@ -1,7 +1,7 @@
 import JSONCodec
 
-/// Whatever the bytes are: nothing traps, json-c judges them alike, and what is accepted is written again and read back as
-/// an equal value.
+/// Whatever the bytes are: nothing traps, json-c judges them alike, and what is accepted is written again and read back
+/// as an equal value.
 ///
 ///     FORK_FUZZING=1 swift build -c release --product FuzzJSON --scratch-path .build-fuzz \
 ///         --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
@@ -66,7 +66,8 @@ private struct Record: Codable {
     var table: [Int: Float]?
 }
 
-/// SwiftPM gives every executable an entry point of its own, so libFuzzer's `main` is not used but its driver is called.
+/// SwiftPM gives every executable an entry point of its own, so libFuzzer's `main` is not used but its driver is
+/// called.
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
     _ count: UnsafeMutablePointer<CInt>,

@@ -9,6 +9,7 @@
     ///
     /// Public, though for this package alone (`Fork` does not hand it on): of what is `package` the compiler inlines
     /// nothing into another module, and each lock would be taken by unspecialized code at 300 instructions.
+    @_documentation(visibility: internal)
     public struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
         // The value is only reached under the mutex. Both lie in one piece of memory, and stay there until the end.
         @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>

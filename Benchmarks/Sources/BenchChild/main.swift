@@ -9,7 +9,7 @@ import Synchronization
 @concurrent func sendItems(_ count: Int) async throws {
     for index in 1...count {
         let item = Item(index, of: count)
-        if try !Process.send(item) { try await Process.flush() }
+        if try !Process.enqueue(item) { try await Process.flush() }
     }
 }
 

@@ -63,7 +63,7 @@ func sweeps(over size: Int, count: Int) async throws -> JSON {
     // The first one waits for the children to start.
     for index in 0...count {
         let start = now()
-        for child in children { let _: Bool = try child.send("ping") }
+        for child in children { try child.enqueue("ping") }
         guard let end = await ends.next() else { break }
         if index > 0 { times.append(end - start) }
     }
@@ -97,7 +97,7 @@ func manyToParent(_ size: Int, count: Int) async throws -> JSON {
     var arrived = ends.makeAsyncIterator()
     for count in [max(count / warmUpShare, 1), count] {
         let start = now()
-        for child in children { let _: Bool = try child.send(count) }
+        for child in children { try child.enqueue(count) }
         guard let (shares, end) = await arrived.next(), let slowest = shares.min() else { break }
         let sum = state.withLock { state in
             defer { state = ([Int](repeating: 0, count: size), 0, nil, 0) }

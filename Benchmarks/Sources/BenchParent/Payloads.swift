@@ -42,7 +42,7 @@ func payloadsToChild(_ child: ChildProcess, _ payload: Payload, count: Int, size
     var result = JSON.null
     for count in [max(count / warmUpShare, 1), count] {
         let start = (time: now(), processor: processorTime())
-        let _: Bool = try child.send(count)
+        try child.enqueue(count)
         for index in 1...count {
             if try !send(index) { try await child.flush() }
         }

@@ -1,5 +1,4 @@
 import BenchValues
-import Dispatch
 import Fork
 import Glibc
 import Synchronization
@@ -48,7 +47,7 @@ func paced(_ child: ChildProcess, count: Int, interval: Int) async throws -> JSO
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
         Thread.start {
             for _ in 0..<count {
-                do { let _: Bool = try child.send("ping") } catch { fail("\(error)") }
+                do { try child.enqueue("ping") } catch { fail("\(error)") }
                 usleep(UInt32(interval))
             }
             done.resume()
@@ -135,7 +134,7 @@ func itemsFromSenders(to child: ChildProcess, count: Int, senders: Int) async th
                 do {
                     for index in 1...(count / senders) {
                         let item = Item(number * (count / senders) + index, of: count)
-                        if try !child.send(item) { waitForFlush(of: child) }
+                        if try !child.enqueue(item) { try child.flush(within: .seconds(60)) }
                     }
                 } catch { fail("\(error)") }
             }
@@ -144,16 +143,6 @@ func itemsFromSenders(to child: ChildProcess, count: Int, senders: Int) async th
         result = rate(count, from: start, to: now())
     }
     return result
-}
-
-/// Blocks the calling thread until what it has sent has left this process.
-private func waitForFlush(of child: ChildProcess) {
-    let flushed = DispatchSemaphore(value: 0)
-    Task.detached {
-        do { try await child.flush() } catch { fail("\(error)") }
-        flushed.signal()
-    }
-    flushed.wait()
 }
 
 // MARK: Descriptors

@@ -44,12 +44,22 @@ extension Channel {
         if action == .write { write() }
     }
 
-    /// Tells the peer, at the end of this process, that nothing has taken the messages that it sent.
-    package func complainIfNothingWasTaken() {
+    /// Tells the peer, when this side has no more to send, that nothing has taken the messages that it sent. On the
+    /// loop.
+    package func complainOfUnread() {
+        if !hasHadConsumer.load(ordering: .relaxed), inbound.hasUnread { complain() }
+    }
+
+    /// The same at the end of the process, if they have not been read from the socket.
+    package func complainOfUnreadAtExit() {
         guard hasReadHello, !hasHadConsumer.load(ordering: .relaxed),
             // Under the lock: so long nobody closes the socket.
             outbound.withLock({ $0.socket != nil && System.hasBytes(descriptor) })
         else { return }
+        complain()
+    }
+
+    private func complain() {
         write(
             Abort(
                 code: Abort.notTaken,

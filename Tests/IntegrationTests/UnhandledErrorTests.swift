@@ -30,8 +30,10 @@ struct UnhandledErrorTests {
     func printed() async throws {
         let lines = try await errors(of: "misfits", "1", "print")
         #expect(lines.count == 2)
+        #expect(lines.contains { $0.hasPrefix("swift-fork, parent of child ") && $0.contains("child.onError") })
+        #expect(lines.contains { $0.hasPrefix("swift-fork, in child ") && $0.contains("Process.onError") })
         for line in lines {
-            #expect(line.hasPrefix("swift-fork, child "))
+            #expect(line.contains("invalidMessage"))
             #expect(line.contains("Int") && line.contains("text 0") && line.contains("onError"))
         }
     }
@@ -75,6 +77,16 @@ struct UnhandledErrorTests {
                 .spawn, .message("before"), .error(.notTaken), .disconnect, .exit(.exited(code: 0)), .close,
             ])
         #expect(messages.entries.first?.contains("Process.serve()") == true)
+    }
+
+    @Test("a child that serves without a handler is told the same, though it ends by itself")
+    func servedWithoutHandler() async throws {
+        let child = try Fixture.fork("serves-nothing")
+        let recorder = Recorder(child)
+        try child.enqueue("question")
+        child.disconnect()
+        try await closed(child)
+        #expect(recorder.all == [.spawn, .error(.notTaken), .disconnect, .exit(.exited(code: 0)), .close])
     }
 
     @Test("a program that does not speak is an error at its end if something was sent to it, and none otherwise")

@@ -100,7 +100,7 @@ struct ValueTests {
         }
         child.disconnect()
         try await closed(child)
-        #expect(texts.withLock { $0 } == ["A handler threw: DecodingError: \(expected)"])
+        #expect(texts.withLock { $0 } == ["A message does not fit its handler: DecodingError: \(expected)"])
     }
 
     @Test("8: a message that does not fit a type is an error with the type and the beginning of the message")

@@ -34,7 +34,7 @@ final class ChildSide: Sendable {
     private init(channel: Channel) {
         self.channel = channel
         hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false) { error in
-            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid())
+            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid(), isChild: true)
         }
     }
 
@@ -96,7 +96,7 @@ final class ChildSide: Sendable {
         guard let side = current, side.pid == getpid() else { return }
         let patience = exitFlushTimeout.withLock { $0 }
         side.channel.flush(givingUpAfter: patience)
-        side.channel.complainIfNothingWasTaken()
+        side.channel.complainOfUnreadAtExit()
     }
 
     func serve() {
@@ -113,7 +113,9 @@ final class ChildSide: Sendable {
     /// After the parent's end this side goes on sending until the last message has been dealt with, and until the
     /// bodies that are served have ended: a child can answer all of its work, and send what it made of it.
     private func finishIfConsumed() {
-        if hub.isFinished && hub.isConsumed && servedBodies.withLock({ $0 == 0 }) { channel.finishAfterPeer() }
+        guard hub.isFinished && hub.isConsumed && servedBodies.withLock({ $0 == 0 }) else { return }
+        channel.complainOfUnread()
+        channel.finishAfterPeer()
     }
 
     /// Runs a task while this thread drives the loop, and keeps this side's direction open meanwhile.

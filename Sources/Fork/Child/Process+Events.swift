@@ -10,12 +10,13 @@ extension Process {
         }
     }
 
-    /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event.
+    /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event
+    /// with the code `invalidMessage`.
     @discardableResult
     public static func onMessage<Value: Decodable & SendableMetatype>(
         of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void
     ) -> Subscription {
-        onMessage { try handler($0.decode(type)) }
+        onMessage { try handler($0.decodeForHandler(type)) }
     }
 
     /// Calls the handler when something goes wrong: a message that can't be read, a handler that threw, a parent that

@@ -35,12 +35,13 @@ extension ChildProcess {
         }
     }
 
-    /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event.
+    /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event
+    /// with the code `invalidMessage`.
     @discardableResult
     public func onMessage<Value: Decodable & SendableMetatype>(
         of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void
     ) -> Subscription {
-        onMessage { try handler($0.decode(type)) }
+        onMessage { try handler($0.decodeForHandler(type)) }
     }
 
     /// Calls the handler when something goes wrong. The first sixteen errors that nobody was there to hear are kept for

@@ -33,6 +33,9 @@ extension EventHub {
         subscribe(interest) { [weak self] event in
             do {
                 try handler(event)
+            } catch let misfit as MisfitError {
+                let text = "A message does not fit its handler: \(ForkError.text(of: misfit.cause))"
+                self?.failed(ForkError(.invalidMessage, text, cause: misfit.cause))
             } catch {
                 self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: error))", cause: error))
             }

@@ -45,6 +45,15 @@ public struct Message: Sendable {
         }
     }
 
+    /// For a handler of a type: tells a message that does not fit from what the handler itself throws.
+    func decodeForHandler<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        do {
+            return try decode(type)
+        } catch {
+            throw MisfitError(cause: error)
+        }
+    }
+
     // MARK: Handles
 
     /// How many handles came with the message, taken or not.
@@ -94,4 +103,9 @@ extension DecodingError {
         @unknown default: self
         }
     }
+}
+
+/// A message does not fit the type of its handler, which has not been called.
+struct MisfitError: Error {
+    let cause: any Error
 }

@@ -26,11 +26,16 @@ extension ChildProcess {
             UnhandledErrors(way: .log(logger))
         }
 
-        func report(_ error: ForkError, pid: Int32) {
+        /// - Parameters:
+        ///   - pid: the child's.
+        ///   - isChild: whether this is the child.
+        func report(_ error: ForkError, pid: Int32, isChild: Bool = false) {
             // An answer to somebody who has gone: that is told by the disconnect.
             if (error.cause as? ForkError)?.code == .disconnected { return }
             switch way {
-            case .print: System.printError("swift-fork, child \(pid): \(error). Handle errors with onError.\n")
+            case .print:
+                let (place, handler) = isChild ? ("in child", "Process.onError") : ("parent of child", "child.onError")
+                System.printError("swift-fork, \(place) \(pid): \(error). Handle errors with \(handler).\n")
             case .log(let logger): logger.error("\(error)", metadata: ["pid": "\(pid)"])
             case .ignore: break
             }

@@ -11,6 +11,7 @@ func number(_ index: Int) -> Int {
 
 switch arguments.first ?? "" {
 case "echo": echo()
+case "serves-nothing": Process.serve()
 case "misfits": try sendMisfits(count: number(1), mode: arguments[2])
 case "forgets-to-serve": try forgetToServe()
 case "echo-aloud": echoAloud()

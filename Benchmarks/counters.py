@@ -25,17 +25,17 @@ LIMITS = {
     # Sent by a task elsewhere; traced as it is, it is too slow to be gathered.
     "to-parent": {
         "parent": message(9_800, 3, epoll_wait=1, recvmsg=1, sendmsg=0),
-        "child": message(9_800, 10, epoll_wait=0, recvmsg=0, sendmsg=1),
+        "child": message(9_800, 11, epoll_wait=0, recvmsg=0, sendmsg=1),
     },
     "to-child": {
-        "parent": message(9_700, 10, epoll_wait=0, recvmsg=0, sendmsg=1),
+        "parent": message(9_700, 11, epoll_wait=0, recvmsg=0, sendmsg=1),
         "child": message(9_400, 3, epoll_wait=1, recvmsg=1, sendmsg=0),
     },
     # Sent by a handler: written together after the first, once a millisecond or every 64 KiB, and read so.
     # Where instructions are counted a message may take longer than a burst allows, and some are written singly.
     "to-parent-gathered": {
-        "parent": message(10_300, 3, epoll_wait=0, recvmsg=0, sendmsg=0),
-        "child": message(10_800, 10.1, epoll_wait=0, recvmsg=0, sendmsg=0.1),
+        "parent": message(10_300, 3, epoll_wait=0.1, recvmsg=0.1, sendmsg=0),
+        "child": message(10_800, 11, epoll_wait=0, recvmsg=0, sendmsg=0.1),
     },
     # A loop thread in the parent, the main thread in each child.
     "idle": {"parent": {"threads": 1, "wake-ups": 0}, "child": {"threads": 1, "wake-ups": 0}},

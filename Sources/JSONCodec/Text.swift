@@ -9,8 +9,9 @@ struct Text {
     private var keys: UnsafeMutablePointer<Range<Int>>?
     private(set) var keyCount = 0
     private var keyCapacity = 0
-    /// The first integer written that no double equals.
-    private(set) var integerBeyondDouble: JSONText.IntegerBeyondDouble?
+    /// The first integer written that no double equals. Nothing that has to be let go: memory that holds a text is
+    /// given up without a look at what is in it.
+    private var integerBeyondDouble: (magnitude: UInt64, isNegative: Bool)?
 
     init(capacity: Int = 512) {
         self.capacity = capacity
@@ -76,7 +77,7 @@ struct Text {
     @inline(never)
     mutating func note(magnitude: UInt64, isNegative: Bool) {
         guard integerBeyondDouble == nil, Double(exactly: magnitude) == nil else { return }
-        integerBeyondDouble = .init(literal: "\(isNegative ? "-" : "")\(magnitude)")
+        integerBeyondDouble = (magnitude, isNegative)
     }
 
     /// Remembers what is known of a text that becomes a part of this one.
@@ -85,7 +86,8 @@ struct Text {
     }
 
     func requireDoubles() throws {
-        if let integerBeyondDouble { throw integerBeyondDouble }
+        guard let (magnitude, isNegative) = integerBeyondDouble else { return }
+        throw JSONText.IntegerBeyondDouble(literal: "\(isNegative ? "-" : "")\(magnitude)")
     }
 
     // MARK: Keys

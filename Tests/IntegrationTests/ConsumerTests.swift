@@ -113,6 +113,8 @@ struct ConsumerTests {
         let second = Journal<JSON>()
         for await message in child.messages {
             #expect(message.json == 0)
+            // All others are in the iteration's buffer by then. One that is still to come would be heard before them.
+            try await closed(child)
             child.onMessage { message in
                 first.append(message.json)
                 if message.json == 5 { child.onMessage { second.append($0.json) } }

@@ -72,7 +72,7 @@ struct NodeTests {
             return answers
         }
         #expect(answers == values)
-        #expect(await child.shutdown() == .disconnect)
+        #expect(await child.shutdown(within: .seconds(60)) == .disconnect)
     }
 
     @Test("a hundred thousand messages each way arrive in order")

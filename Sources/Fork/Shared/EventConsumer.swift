@@ -40,7 +40,7 @@ final class EventConsumer: Sendable {
     }
 }
 
-/// Where events come from; kept alive by whoever iterates over them.
+/// Where events come from. An iterator keeps it alive.
 protocol EventSource: AnyObject, Sendable {
     var hub: EventHub { get }
     /// Makes sure that some thread drives the loop.

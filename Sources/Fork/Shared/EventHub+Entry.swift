@@ -7,7 +7,7 @@ extension EventHub {
         case taken
         /// Taken, and it can take no more messages for now.
         case saturated
-        /// Not taken: whoever listened has gone, and its subscription is about to be cancelled.
+        /// Not taken: the listener has gone, and its subscription is about to be cancelled.
         case gone
     }
 

@@ -18,6 +18,8 @@ SECONDS_PER_RUN = 300
 SHORT, LONG = 1_000, 6_000
 # The programs send a tenth of the messages before those that they are asked for.
 MESSAGES_BETWEEN = (LONG - SHORT) * 1.1
+# What instructions are spent on beside the messages: how many of them go into one read or write depends on the time.
+TRANSFERS = ("recvmsg", "sendmsg")
 ALLOCATORS = ("malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign")
 SECONDS_IDLE = 2
 
@@ -37,7 +39,7 @@ def under_callgrind(workload, count):
         run([
             "valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={profile}.%p",
             f"{folder}/BenchParent", workload, str(count), "0",
-        ])
+        ], preexec_fn=stay_on_one_core)
         counts = collections.Counter()
         for path in Path(folder).glob("profile.*"):
             counts.update(read_profile(path.read_text()))
@@ -47,23 +49,23 @@ def under_callgrind(workload, count):
 def read_profile(text):
     side = "child" if "BenchChild" in re.search(r"^cmd: +(\S+)", text, re.M)[1] else "parent"
     names = dict(re.findall(r"^c?fn=(\(\d+\)) (.+)$", text, re.M))
-    allocations = 0
-    for callee, calls in re.findall(r"^cfn=(\(\d+\)).*\n(?:cfi=.*\n|cob=.*\n)*calls=(\d+)", text, re.M):
-        allocations += int(calls) if names.get(callee, "").split("'")[0] in ALLOCATORS else 0
+    calls = collections.Counter()
+    for callee, number in re.findall(r"^cfn=(\(\d+\)).*\n(?:cfi=.*\n|cob=.*\n)*calls=(\d+)", text, re.M):
+        calls[names.get(callee, "").split("'")[0].split("@")[0]] += int(number)
     return {
         (side, "instructions"): int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1]),
-        (side, "allocations"): allocations,
+        (side, "allocations"): sum(calls[name] for name in ALLOCATORS),
+        (side, "transfers"): sum(calls[name] for name in TRANSFERS),
     }
 
 
 def under_strace(workload, count):
-    """System calls on one core, where the loops do not look for messages, but sleep until there are some."""
     with tempfile.TemporaryDirectory() as folder:
         trace = "trace=execve,clone,clone3,epoll_wait,epoll_ctl,recvmsg,sendmsg,write,read,futex"
         run(
             ["strace", "-ff", "--quiet=all", "-e", trace, "-e", "signal=none", "-o", f"{folder}/trace",
              peers.OURS / "BenchParent", workload, str(count), "0"],
-            preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+            preexec_fn=stay_on_one_core,
         )
         # A file for each thread.
         texts = {path.suffix[1:]: path.read_text(errors="replace") for path in Path(folder).glob("trace.*")}
@@ -124,6 +126,11 @@ def switches(pid):
 
 def total(processes):
     return sum(sum(threads.values()) for threads in processes)
+
+
+def stay_on_one_core():
+    """There the loops do not look for messages for a time that depends on the machine, but sleep until there are some."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def run(command, **options):

@@ -10,7 +10,7 @@ REASONS = {
     "round-trip-one-core": """\
 On one core nothing of either side is hidden behind the other, so the row counts all that both do. C makes two system
 calls a side, ours three: `epoll_wait` says which of the children has something to say before it is read. That is about
-0.7 µs; the rest is 7,500 instructions a side (`make counters`), of which a third makes and reads JSON, and the others
+0.7 µs; the rest is 8,500 instructions a side (`make counters`), of which a third makes and reads JSON, and the others
 are the frame, the queue with its lock, the loop's turn and the handler.""",
     "records-10 KB": RECORDS,
     "records-140 KB": RECORDS,

@@ -93,6 +93,10 @@ struct OutboundQueue {
     private var isBatchOut = false
     /// The socket was full; the next batch waits until it is writable.
     private var isBlocked = false
+    private var countWhenBlocked = 0
+    /// As much has been queued since as a write takes well. The loop, which is told when the socket is writable, may get
+    /// no core where many threads send: who sends looks for room, too.
+    private var isWorthATry: Bool { queuedCount >= countWhenBlocked + Self.joinedSize }
     private(set) var queuedCount = 0
     private(set) var acceptedPosition: UInt64 = 0
     private var writtenPosition: UInt64 = 0
@@ -163,7 +167,7 @@ struct OutboundQueue {
     /// What to write now, or nil where there is nothing, the socket is full, or another batch is out.
     mutating func takeBatch() -> Batch? {
         // An answer may be left where the queue has failed; there is no socket for it.
-        guard !isBatchOut, !isBlocked, !isEnded, let first = takeFirst() else { return nil }
+        guard !isBatchOut, !isBlocked || isWorthATry, !isEnded, let first = takeFirst() else { return nil }
         isBatchOut = true
         var batch = Batch(first: first)
         if first.handles != nil { handshake?.begin(first) }
@@ -202,6 +206,7 @@ struct OutboundQueue {
         if count == 0, batch.first.handles != nil { handshake?.notBegun() }
         chunks.prepend(contentsOf: remainder(of: batch, written: count))
         self.isBlocked = isBlocked && !becameWritable
+        countWhenBlocked = queuedCount
         becameWritable = false
         var finished: [UInt64] = []
         // After an abort bytes are written that nobody waits for, in place of some that were.

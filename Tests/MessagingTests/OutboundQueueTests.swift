@@ -203,6 +203,21 @@ struct OutboundQueueTests {
         #expect(queue.take()?.joined() == "bc")
     }
 
+    @Test("where much is queued behind a full socket, who sends looks for room once for as much as a write takes well")
+    func worthATry() throws {
+        let queue = Queue(limit: 1_000_000)
+        try queue.accept("ab")
+        _ = queue.take()
+        _ = queue.wrote(1)
+        try queue.accept(String(repeating: "c", count: 64 * 1024 - 1))
+        #expect(queue.take() == nil)
+        try queue.accept("d")
+        #expect(queue.take()?.count == 2)
+        #expect(queue.wrote(0) == .init(action: .none))
+        try queue.accept("e")
+        #expect(queue.take() == nil)
+    }
+
     @Test("what is accepted is joined to a frame of which a part has been written only as a message of its own")
     func joiningAfterPartialWrite() throws {
         let queue = Queue()

@@ -22,7 +22,7 @@ struct variable {
     char value[32];
 };
 
-static struct variable channel, node_channel, node_mode;
+static struct variable channel, message_limit, node_channel, node_mode;
 
 static void take(const char *name, struct variable *variable) {
     const char *value = getenv(name);
@@ -69,6 +69,7 @@ static void keep_from_others(struct variable *variable) {
 // already have inherited both the variables and the descriptors.
 __attribute__((constructor)) static void take_channel(void) {
     take(CLINUX_CHANNEL_VARIABLE, &channel);
+    take(CLINUX_LIMIT_VARIABLE, &message_limit);
     take(CLINUX_NODE_CHANNEL_VARIABLE, &node_channel);
     take(CLINUX_NODE_MODE_VARIABLE, &node_mode);
     keep_from_others(&channel);
@@ -80,6 +81,7 @@ static const char *value(const struct variable *variable) {
 }
 
 const char *clinux_channel_descriptor(void) { return value(&channel); }
+const char *clinux_message_limit(void) { return value(&message_limit); }
 const char *clinux_node_channel_descriptor(void) { return value(&node_channel); }
 const char *clinux_node_mode(void) { return value(&node_mode); }
 

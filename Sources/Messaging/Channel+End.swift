@@ -15,12 +15,7 @@ extension Channel {
     }
 
     private func finish(_ closing: Closing) {
-        let action = outbound.withLock { outbound in
-            let action = outbound.queue.finish(closing)
-            perform(action, &outbound)
-            return action
-        }
-        if action == .write { write() }
+        act { $0.finish(closing) }
     }
 
     /// Throws away what is queued, because nobody can read it any more.
@@ -28,35 +23,43 @@ extension Channel {
         failWriting(closing, nil)
     }
 
-    /// Tells the peer why the channel ends here, as far as that is possible without waiting, and ends it.
+    /// How long an abort may wait for the socket.
+    private static let patienceForAbort = Duration.seconds(1)
+
+    /// Tells the peer why the channel ends here, and ends it. On the loop.
     func abort(_ error: WireError) {
+        guard dialect == .native else { return failWriting(.protocolViolation) }
         write(Abort(message: error.description))
-        failWriting(.protocolViolation)
+        _ = loop.schedule(after: Self.patienceForAbort) { self.failWriting(.protocolViolation) }
     }
 
     private func write(_ abort: Abort) {
         guard dialect == .native, let frame = try? abort.frame() else { return }
-        let action = outbound.withLock { outbound in
-            let action = outbound.queue.abort(with: frame)
-            perform(action, &outbound)
+        var ids: [UInt64] = []
+        act { queue in
+            let (action, failed) = queue.abort(with: frame, .protocolViolation)
+            ids = failed
             return action
         }
-        if action == .write { write() }
+        for waiter in outbound.withLock({ $0.takeWaiters(ids) }) {
+            waiter.resume(with: .failure(ChannelError.closed(.protocolViolation)))
+        }
     }
 
     /// Tells the peer, when this side has no more to send, that nothing has taken the messages that it sent. On the
     /// loop.
     package func complainOfUnread() {
-        if !hasHadConsumer.load(ordering: .relaxed), inbound.hasUnread { complain() }
+        if !hasHadConsumer.load(ordering: .relaxed), inbound.queue.hasUnread { complain() }
     }
 
-    /// The same at the end of the process, if they have not been read from the socket.
+    /// The same at the end of the process, when no other thread reads any more.
     package func complainOfUnreadAtExit() {
-        guard hasReadHello, !hasHadConsumer.load(ordering: .relaxed),
-            // Under the lock: so long nobody closes the socket.
-            outbound.withLock({ $0.socket != nil && System.hasBytes(descriptor) })
-        else { return }
-        complain()
+        if hasHadConsumer.load(ordering: .relaxed) { return }
+        loop.drive(
+            beginningWith: {
+                self.readForCredit()
+                self.complainOfUnread()
+            }, until: { true })
     }
 
     private func complain() {
@@ -71,7 +74,7 @@ extension Channel {
 
     /// Whether a peer whose process has ended has had messages and never gave a sign of having read one. On the loop.
     package var hasPeerTakenNothing: Bool {
-        if inbound.hasReceived || dialect == .node && !inbound.hasPeerLeftUnread { return false }
+        if inbound.queue.hasReceived || dialect == .node && !inbound.queue.hasPeerLeftUnread { return false }
         return outbound.withLock { $0.hasSentMessages }
     }
 
@@ -80,8 +83,7 @@ extension Channel {
         failWriting(.byThisSide)
         // On the loop, which may be reading from the socket.
         loop.execute {
-            self.inbound.isExhausted = true
-            self.inbound.isDelivered = true
+            self.inbound.queue.discard()
             self.inbound.keptDelegate = nil
             self.closeIfDone()
         }
@@ -89,7 +91,7 @@ extension Channel {
 
     /// Closes the socket once nothing more is to be read or written. On the loop.
     func closeIfDone() {
-        guard inbound.isExhausted else { return }
+        guard inbound.queue.isExhausted else { return }
         let watch = outbound.withLock { outbound -> MessageLoop.Watch? in
             guard outbound.queue.isEnded, outbound.socket != nil else { return nil }
             defer { outbound.watch = nil }

@@ -7,7 +7,7 @@ extension Channel {
         // The loop would write only when it comes to that.
         if loop.isCurrent || outbound.withLock({ $0.isFlushPlanned }) { write() }
         if !Task.isCancelled {
-            switch outbound.withLock({ $0.queue.progress }) {
+            switch outbound.withLock({ $0.queue.waitAction }) {
             case .finished: return
             case .failed(let closing): throw ChannelError.closed(closing)
             case .wait: break
@@ -74,11 +74,22 @@ extension Channel {
             if let result = outcome.result { return try result.get() }
             let rest = SuspendingClock.now.duration(to: deadline)
             if rest <= .zero { giveUp(id, ChannelError.notFlushed(after: time)) }
-            waitUntilWritable(for: rest)
+            waitForPeer(for: rest)
             // The socket may be writable, and an acknowledgement or another thread's write be waited for.
             let remaining = outbound.withLock { $0.queue.queuedCount }
             if remaining == queued { System.sleep(milliseconds: 1) }
             queued = remaining
+        }
+    }
+
+    /// Waits for what keeps the queue from being written: room in the socket, or credit, which the loop reads. A handler
+    /// holds up the loop, and the end of the process finds nobody who drives it: then this thread reads.
+    private func waitForPeer(for time: Duration) {
+        guard outbound.withLock({ $0.queue.awaitsPeer }) else { return waitUntilWritable(for: time) }
+        if loop.isCurrent {
+            readForCredit()
+        } else {
+            loop.drive(beginningWith: { self.readForCredit() }, until: { true })
         }
     }
 
@@ -114,7 +125,7 @@ extension Channel {
                 // The socket may be writable, and only too many handles under way.
                 System.sleep(milliseconds: 1)
             }
-            waitUntilWritable(for: patience)
+            waitForPeer(for: patience)
             write()
         }
     }

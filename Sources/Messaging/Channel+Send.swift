@@ -3,11 +3,15 @@ internal import Wire
 
 /// A message on its way into the queue.
 enum Submission {
-    case frame([UInt8])
-    case chunks([OutboundQueue.Chunk])
+    case message(OutboundMessage)
+    /// Of the Node dialect.
+    case line([UInt8], OutboundHandles?)
 
     var handles: OutboundHandles? {
-        if case .chunks(let chunks) = self { chunks.first?.handles } else { nil }
+        switch self {
+        case .message(let message): message.handles
+        case .line(_, let handles): handles
+        }
     }
 }
 
@@ -34,24 +38,20 @@ extension Channel {
             outbound.withLock { $0.keepSpare(buffer) }
             throw .notEncodable(error)
         }
-        let bodyCount = buffer.count - (dialect == .node ? 1 : FrameHeader.size)
-        if dialect == .node { return try submit(.frame(consume buffer), bodyCount) }
-        if bodyCount > FrameEncoder.fragmentSize {
-            return try submit(.chunks(Self.fragments(.message, buffer, from: FrameHeader.size)), bodyCount)
+        switch dialect {
+        case .native:
+            let bodyCount = buffer.count - FrameHeader.size
+            return try submit(.message(OutboundMessage(kind: .message, bytes: buffer)), bodyCount)
+        case .node:
+            let bodyCount = buffer.count - 1
+            return try submit(.line(consume buffer, nil), bodyCount)
         }
-        return try submit(.frame(consume buffer), bodyCount)
     }
 
     /// Queues a binary message; a long array is kept, not copied.
     @discardableResult
     package func send(bytes: [UInt8]) throws(ChannelError) -> Bool {
-        if dialect == .node { throw .bytesNotSupported }
-        if bytes.count > Self.copiedSize {
-            return try submit(.chunks(Self.fragments(.bytes, bytes, from: 0)), bytes.count)
-        }
-        var buffer = outbound.withLock { $0.takeSpare() }
-        FrameEncoder.append(.bytes, to: &buffer) { $0.append(contentsOf: bytes) }
-        return try submit(.frame(consume buffer), bytes.count)
+        try send(bytes: bytes, handles: DescriptorList())
     }
 
     // MARK: Sending with handles
@@ -65,17 +65,13 @@ extension Channel {
         if dialect == .node { return try sendLine(value, handles) }
         var buffer: [UInt8] = []
         do {
-            try FrameEncoder.appendMessage(value, handleCount: handles.count, to: &buffer)
+            try FrameEncoder.appendMessage(value, to: &buffer)
         } catch {
             throw .notEncodable(error)
         }
         let bodyCount = buffer.count - FrameHeader.size
-        if bodyCount > FrameEncoder.fragmentSize {
-            return try submit(.chunks(Self.fragments(.message, buffer, from: FrameHeader.size, handles)), bodyCount)
-        }
-        let chunk = OutboundQueue.Chunk(
-            bytes: buffer, range: 0..<buffer.count, startsMessage: true, handles: OutboundHandles(handles))
-        return try submit(.chunks([chunk]), bodyCount)
+        let message = OutboundMessage(kind: .message, bytes: buffer, handles: OutboundHandles(handles))
+        return try submit(.message(message), bodyCount)
     }
 
     private func sendLine(_ value: some Encodable, _ handles: consuming DescriptorList) throws(ChannelError) -> Bool {
@@ -88,17 +84,21 @@ extension Channel {
         } catch {
             throw .notEncodable(error)
         }
-        let chunk = OutboundQueue.Chunk(
-            bytes: buffer, range: 0..<buffer.count, startsMessage: true, handles: OutboundHandles(handles),
-            content: .lines)
-        return try submit(.chunks([chunk]), buffer.count - 1)
+        return try submit(.line(buffer, OutboundHandles(handles)), buffer.count - 1)
     }
 
     @discardableResult
     package func send(bytes: [UInt8], handles: consuming DescriptorList) throws(ChannelError) -> Bool {
-        if handles.isEmpty || dialect == .node { return try send(bytes: bytes) }
-        try check(handles)
-        return try submit(.chunks(Self.fragments(.bytes, bytes, from: 0, handles)), bytes.count)
+        if dialect == .node { throw .bytesNotSupported }
+        if !handles.isEmpty { try check(handles) }
+        let riding = handles.isEmpty ? nil : OutboundHandles(handles)
+        if bytes.count > Self.copiedSize {
+            let message = OutboundMessage(kind: .bytes, bytes: bytes, bodyStart: 0, handles: riding)
+            return try submit(.message(message), bytes.count)
+        }
+        var buffer = outbound.withLock { $0.takeSpare() }
+        FrameEncoder.appendBody(bytes, to: &buffer)
+        return try submit(.message(OutboundMessage(kind: .bytes, bytes: buffer, handles: riding)), bytes.count)
     }
 
     private func check(_ handles: borrowing DescriptorList) throws(ChannelError) {
@@ -110,32 +110,15 @@ extension Channel {
 
     // MARK: Queueing
 
-    /// Fragments that share the memory of the body.
-    private static func fragments(
-        _ kind: FrameKind, _ bytes: [UInt8], from start: Int, _ handles: consuming DescriptorList = DescriptorList()
-    ) -> [OutboundQueue.Chunk] {
-        let handleCount = handles.count
-        let handles = handles.isEmpty ? nil : OutboundHandles(handles)
-        return FrameEncoder.fragments(kind, handleCount: handleCount, bodyCount: bytes.count - start).flatMap {
-            header, range in
-            [
-                OutboundQueue.Chunk(
-                    bytes: header.bytes, range: 0..<FrameHeader.size, startsMessage: range.lowerBound == 0,
-                    handles: range.lowerBound == 0 ? handles : nil, content: .part(isLast: false)),
-                OutboundQueue.Chunk(
-                    bytes: bytes, range: start + range.lowerBound..<start + range.upperBound, startsMessage: false,
-                    content: .part(isLast: !header.hasMore)),
-            ]
-        }
-    }
-
     private enum WriteTime {
         case now, atEndOfTurn, planned
         /// By the loop, together with what else is sent until it wakes up.
         case soon
+        /// When the loop has read that the peer allows it.
+        case whenAllowed
     }
 
-    func submit(_ submission: consuming Submission, _ bodyCount: Int) throws(ChannelError) -> Bool {
+    private func submit(_ submission: consuming Submission, _ bodyCount: Int) throws(ChannelError) -> Bool {
         let isInLoop = loop.isCurrent
         // Where the message is refused they are closed, which takes system calls: after the lock.
         let handles = submission.handles
@@ -156,6 +139,9 @@ extension Channel {
         case .atEndOfTurn:
             loop.atEndOfTurn(self)
             return isBelow
+        case .whenAllowed:
+            try? loop.ensureDriven()
+            return isBelow
         case .soon:
             if loop.executeIfWaiting({ self.writeBurst() }) { return isBelow }
             writeBurst()
@@ -174,19 +160,35 @@ extension Channel {
         }
         do throws(OutboundQueue.AcceptError) {
             switch consume submission {
-            case .frame(let bytes): outbound.keepSpare(try outbound.queue.accept(frame: bytes))
-            case .chunks(let chunks): try outbound.queue.accept(chunks)
+            case .message(let message): outbound.keepSpare(try outbound.queue.accept(message))
+            case .line(let line, let handles): outbound.keepSpare(try outbound.queue.accept(line: line, handles: handles))
             }
         } catch {
-            switch error {
-            case .closed(let closing): throw .closed(closing)
-            case .full(let queued):
-                throw .queueFull(count: bodyCount, queued: queued, limit: outbound.queue.limit)
-            }
+            throw ChannelError(error, bodyCount, limit: outbound.queue.limit)
         }
     }
 
+    /// Changes the queue by something that it may refuse, and writes at once.
+    func accept(
+        _ bodyCount: Int, _ change: (inout OutboundQueue) throws(OutboundQueue.AcceptError) -> Bool
+    ) throws(ChannelError) -> Bool {
+        let result = outbound.withLock { outbound -> Result<Bool, ChannelError> in
+            if bodyCount > outbound.peerMessageLimit {
+                return .failure(.tooLong(count: bodyCount, limit: outbound.peerMessageLimit))
+            }
+            do throws(OutboundQueue.AcceptError) {
+                return .success(try change(&outbound.queue))
+            } catch {
+                return .failure(ChannelError(error, bodyCount, limit: outbound.queue.limit))
+            }
+        }
+        let isAccepted = try result.get()
+        write()
+        return isAccepted
+    }
+
     private func writeTime(isInLoop: Bool, _ outbound: inout Outbound) -> WriteTime {
+        if outbound.queue.awaitsPeer { return .whenAllowed }
         if outbound.queue.queuedCount >= Self.gatheredSize { return .now }
         if isInLoop {
             guard outbound.burst.sendsInHandler(at: System.nanoseconds) else { return .now }
@@ -204,6 +206,15 @@ extension Channel {
         let (isBelow, loss) = outbound.withLock { ($0.queue.isBelowHighWaterMark, $0.queue.loss) }
         if let loss { throw .closed(loss) }
         return isBelow
+    }
+}
+
+extension ChannelError {
+    fileprivate init(_ error: OutboundQueue.AcceptError, _ bodyCount: Int, limit: Int) {
+        switch error {
+        case .closed(let closing): self = .closed(closing)
+        case .full(let queued): self = .queueFull(count: bodyCount, queued: queued, limit: limit)
+        }
     }
 }
 

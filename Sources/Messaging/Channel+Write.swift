@@ -15,8 +15,7 @@ extension Channel {
             do throws(Errno) {
                 let count = try batch.send(to: descriptor)
                 if count < batch.count { arm() }
-                // Somebody has to read the acknowledgement.
-                if dialect == .node, batch.first.handles != nil { try? loop.ensureDriven() }
+                if batch.first.handles != nil { handlesWereSent() }
                 if complete(&batch, written: count) != .write { return }
             } catch .wouldBlock {
                 arm()
@@ -74,7 +73,7 @@ extension Channel {
     }
 
     /// Throws away the first message of the batch, because of its handles; the others can't be blamed.
-    private func refuse(_ batch: OutboundQueue.Batch, _ error: Errno) -> OutboundQueue.Action {
+    private func refuse(_ batch: WriteBatch, _ error: Errno) -> OutboundQueue.Action {
         let (action, waiters) = outbound.withLock { outbound in
             let (action, failed) = outbound.queue.refused(batch)
             perform(action, &outbound)
@@ -85,22 +84,48 @@ extension Channel {
         return action
     }
 
-    private func complete(_ batch: inout OutboundQueue.Batch, written: Int) -> OutboundQueue.Action {
+    /// Where what is left waits for the peer's credit, somebody has to read that.
+    private func complete(_ batch: inout WriteBatch, written: Int) -> OutboundQueue.Action {
         let isBlocked = written < batch.count
-        let (action, waiters) = outbound.withLock { outbound in
+        let (action, waiters, awaitsPeer) = outbound.withLock { outbound in
             let (action, finished) = outbound.queue.wrote(written, of: batch, isBlocked: isBlocked)
             perform(action, &outbound)
             if !isBlocked { outbound.keepSpare(batch.takeFirstBytes()) }
-            return (action, outbound.takeWaiters(finished))
+            return (action, outbound.takeWaiters(finished), outbound.queue.awaitsPeer)
         }
         for waiter in waiters { waiter.resume(with: .success(())) }
+        if awaitsPeer { try? loop.ensureDriven() }
         return action
+    }
+
+    /// Changes the queue, does what that means for the socket, and writes what can be written.
+    func act(
+        _ change: (inout OutboundQueue) -> OutboundQueue.Action, alsoChanging other: (inout Outbound) -> Void = { _ in }
+    ) {
+        let (action, discarded) = outbound.withLock { outbound in
+            other(&outbound)
+            let action = change(&outbound.queue)
+            perform(action, &outbound)
+            return (action, outbound.queue.takeDiscarded())
+        }
+        // Handles are closed only now, outside the lock.
+        withExtendedLifetime(discarded) {}
+        if action == .write { write() }
+    }
+
+    /// Queues a control frame.
+    func say(_ change: (inout ControlFrames) -> Void) {
+        act { $0.say(change) }
     }
 
     /// What an action means for the socket; under the lock, so that nobody closes it meanwhile.
     func perform(_ action: OutboundQueue.Action, _ outbound: inout Outbound) {
-        if action == .endStream {
+        switch action {
+        case .none, .write: break
+        case .endStream:
             if let number = outbound.socket?.rawValue { System.shutdownWriting(number) }
+            loop.execute { self.closeIfDone() }
+        case .ended, .close:
             loop.execute { self.closeIfDone() }
         }
         if outbound.closesAfterWrite {
@@ -110,7 +135,17 @@ extension Channel {
         }
     }
 
-    func failWriting(_ closing: Closing, _ batch: OutboundQueue.Batch? = nil) {
+    /// In the Node dialect somebody has to read the acknowledgement, whether or not anybody takes messages.
+    private func handlesWereSent() {
+        guard dialect == .node else { return }
+        loop.execute {
+            self.inbound.queue.awaitsAnswer = self.outbound.withLock { $0.queue.isHeldBack }
+            self.pump()
+        }
+        try? loop.ensureDriven()
+    }
+
+    func failWriting(_ closing: Closing, _ batch: WriteBatch? = nil) {
         let (waiters, discarded) = outbound.withLock { outbound in
             let waiters = outbound.takeWaiters(outbound.queue.fail(closing))
             if let batch { _ = outbound.queue.wrote(0, of: batch, isBlocked: false) }

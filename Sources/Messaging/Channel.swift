@@ -1,41 +1,46 @@
-package import JSONCodec
 package import Reactor
 internal import Synchronization
 package import SystemPackage
 package import Wire
 
-/// A message as it came, read and checked.
-package struct InboundMessage: Sendable {
-    package enum Content: Sendable {
-        case json(JSONDocument)
-        case bytes([UInt8])
-    }
-
-    package let content: Content
-    /// The handles that came with it; closed with the message, unless somebody takes them.
-    package let handles: SharedDescriptors?
-    /// How long it was on the wire, without headers.
-    package let byteCount: Int
-
-    /// What it counts in a buffer: a handle is a scarcer thing than a byte.
-    package var cost: Int { byteCount + 4096 * (handles?.count ?? 0) }
-}
-
 /// Who owns a channel and hears of it, always on its loop.
 package protocol ChannelDelegate: AnyObject, Sendable {
     func channelReceived(_ message: InboundMessage)
     func channelFailed(_ error: ChannelError)
-    /// All that the peer wrote has been read from the kernel. Where nobody consumes messages some may still be kept
-    /// here, as `hasUnread` says. The peer may still read; `Channel.finishAfterPeer` ends this side's direction too.
+    /// All that the peer said has been read from the kernel. Where nobody consumes messages some may still be kept
+    /// here, as `hasUnread` says. This side may go on; `Channel.finishAfterPeer` ends its direction too.
     func channelExhausted(hasUnread: Bool)
-    /// All that the peer wrote has been delivered; nothing more will come.
+    /// All that the peer said has been delivered; nothing more will come.
     func channelDelivered()
+    /// Something has happened in a conversation.
+    func channel(_ channel: Channel, _ key: ConversationKey, _ event: ConversationEvent)
+    /// The peer has answered a ping.
+    func channelPonged(_ payload: UInt64)
+}
+
+extension ChannelDelegate {
+    /// For those who take no conversations: what the peer opens is refused.
+    package func channel(_ channel: Channel, _ key: ConversationKey, _ event: ConversationEvent) {
+        switch event {
+        case .message(_, isOpening: true, _, _), .lost(_, isOpening: true, _):
+            channel.refuse(key)
+        case .message(_, _, _, let cost):
+            channel.took(key, cost: cost)
+        case .lost, .ended, .failed, .cancelled, .abandoned:
+            break
+        }
+    }
+
+    package func channelPonged(_ payload: UInt64) {}
 }
 
 /// One duplex message channel over a connected Unix stream socket.
 ///
-/// Sending is for any thread and never waits. Reading happens on the loop, and only while there is a consumer that is
-/// not saturated; until then the kernel holds the messages, and, once it is full, the sender.
+/// Sending is for any thread and never waits. Reading happens on the loop. Messages that nobody takes, because there is
+/// no consumer or it is saturated, are kept as far as the peer's credit goes; in the Node dialect, which has no credit,
+/// the kernel keeps them, and, once it is full, the sender.
+///
+/// The rules are those of two values, `InboundQueue` and `OutboundQueue`. The channel does what they say.
 package final class Channel: Sendable {
     package let loop: MessageLoop
     package let limits: ChannelLimits
@@ -44,45 +49,30 @@ package final class Channel: Sendable {
     let inbound: Inbound
     /// Valid while a batch is out or the loop has not closed the channel; see `Outbound.socket`.
     let descriptor: CInt
-    /// Whether the peer's hello was there when the channel was made, and has been read.
-    let hasReadHello: Bool
     let hasHadConsumer = Atomic<Bool>(false)
 
     /// Begins with this side's hello, in the dialect that has one. Nothing is watched or read before `start`.
     ///
-    /// - Parameter adoptsPeerLimit: reads messages as long as the peer's own limit says, which is how a child gets the
-    ///   limits that its parent was given.
+    /// - Parameter isMaker: whether this side has made the channel, and opens the odd conversations.
     package init(
         socket: consuming Descriptor, loop: MessageLoop, limits: ChannelLimits, dialect: Dialect = .native,
-        adoptsPeerLimit: Bool = false
+        isMaker: Bool = true
     ) throws {
         self.loop = loop
-        descriptor = socket.rawValue
-        var limits = limits
-        self.dialect = dialect
-        inbound = Inbound(
-            dialect: dialect, messageLimit: limits.messageLimit, acceptsHandles: limits.acceptsHandles)
-        let peerHello = adoptsPeerLimit && dialect == .native ? inbound.readHello(from: descriptor) : nil
-        if let peerHello {
-            limits.messageLimit = peerHello.limits.message
-            inbound.decoder.messageLimit = peerHello.limits.message
-        }
         self.limits = limits
-        hasReadHello = peerHello != nil
-        outbound = Locked(Outbound(socket: socket, limits: limits, dialect: dialect))
-        if let peerHello { adopt(peerHello) }
+        self.dialect = dialect
+        descriptor = socket.rawValue
+        inbound = Inbound(InboundQueue(dialect: dialect, limits: limits))
+        outbound = Locked(Outbound(socket: socket, limits: limits, dialect: dialect, isMaker: isMaker))
         if dialect == .native { try sendHello() }
     }
 
     private func sendHello() throws {
-        do {
-            let hello = Hello(
-                messageLimit: limits.messageLimit, features: limits.acceptsHandles ? [Hello.handlesFeature] : [])
-            _ = try submit(.frame(try hello.frame()), 0)
-            outbound.withLock { $0.openingCount = $0.queue.acceptedPosition }
-        } catch ChannelError.closed {
-            // The peer is gone already. What it wrote before is there to be read, and its end to be told.
-        }
+        let hello = Hello(
+            limits: Hello.Limits(message: limits.messageLimit, window: limits.window, ids: limits.ids),
+            features: limits.acceptsHandles ? [Hello.handlesFeature] : [])
+        let frame = try hello.frame()
+        say { $0.hello(frame) }
     }
 
     /// Begins to watch the socket. The delegate is kept until the socket is closed, and after that while there is a
@@ -112,11 +102,4 @@ package final class Channel: Sendable {
 
     /// Whether the socket has been closed, with nothing left to read from it or to write.
     package var isClosed: Bool { outbound.withLock { $0.isClosed } }
-
-    func adopt(_ hello: Hello) {
-        outbound.withLock { outbound in
-            outbound.peerMessageLimit = hello.limits.message
-            outbound.peerTakesHandles = hello.features.contains(Hello.handlesFeature)
-        }
-    }
 }

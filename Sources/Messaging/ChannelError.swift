@@ -8,7 +8,7 @@ package enum ChannelError: Error, Sendable {
     case closed(Closing)
     /// Nothing was queued, because it would have passed the hard limit.
     case queueFull(count: Int, queued: Int, limit: Int)
-    /// Nothing was queued, because the peer would refuse it.
+    /// Nothing was queued, because the peer would refuse it; or what was queued before its hello was thrown away.
     case tooLong(count: Int, limit: Int)
     case notEncodable(any Error)
     /// What is queued could not be written in time; it stays queued.
@@ -31,6 +31,8 @@ package enum ChannelError: Error, Sendable {
     case handleKindNotSupported
     /// Nothing was queued: the dialect has no messages of bytes.
     case bytesNotSupported
+    /// Nothing was queued: the dialect has no conversations.
+    case conversationsNotSupported
     /// Nothing was queued: a handle is not open.
     case handleNotOpen(CInt)
     /// A message that had been queued was thrown away, because the kernel passes no handle of its kind.

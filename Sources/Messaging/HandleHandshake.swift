@@ -9,7 +9,7 @@ struct HandleHandshake {
     /// The peer has one handle under way at a time, so more answers than this it has not asked for.
     private static let mostAnswers = 16
 
-    private var underWay: OutboundQueue.Chunk?
+    private var underWay: Chunk?
     /// Nobody will acknowledge anything any more, so nothing is waited for.
     private var isOver = false
     private var refusals = 0
@@ -19,7 +19,7 @@ struct HandleHandshake {
     var hasAnswer: Bool { !answers.isEmpty }
 
     /// The message is about to be written. Not only once it has been: the peer's answer can overtake the writer.
-    mutating func begin(_ chunk: OutboundQueue.Chunk) {
+    mutating func begin(_ chunk: Chunk) {
         if !isOver { underWay = chunk }
     }
 
@@ -29,13 +29,13 @@ struct HandleHandshake {
     }
 
     /// No answer will come any more. Returns the message that waited for one.
-    mutating func end() -> OutboundQueue.Chunk? {
+    mutating func end() -> Chunk? {
         isOver = true
         return acknowledged()
     }
 
     /// The handle has come. Returns the message that had it; nil where none was under way.
-    mutating func acknowledged() -> OutboundQueue.Chunk? {
+    mutating func acknowledged() -> Chunk? {
         defer { underWay = nil }
         refusals = 0
         return underWay
@@ -44,8 +44,8 @@ struct HandleHandshake {
     enum Refusal {
         /// Nothing was under way.
         case none
-        case again(OutboundQueue.Chunk)
-        case lost(OutboundQueue.Chunk)
+        case again(Chunk)
+        case lost(Chunk)
     }
 
     /// The handle has not come with its message.
@@ -65,10 +65,9 @@ struct HandleHandshake {
         return true
     }
 
-    mutating func popAnswer() -> OutboundQueue.Chunk? {
+    mutating func popAnswer() -> Chunk? {
         guard let bytes = answers.popFirst() else { return nil }
-        // Neither the beginning of a message that anything could hold back, nor counted as one.
-        return OutboundQueue.Chunk(
-            bytes: bytes, range: 0..<bytes.count, startsMessage: false, content: .part(isLast: false))
+        // No message, so nothing holds it back, and nobody counts it or waits for it.
+        return Chunk(bytes, .control)
     }
 }

@@ -17,23 +17,23 @@ struct Outbound: ~Copyable {
     var isTurnEndPlanned = false
     /// The loop is asked to write what is sent in a burst.
     var isFlushPlanned = false
-    var burst = SendBurst()
+    var burst = BurstDetector()
     /// The loop is done with the socket; the writer that is under way closes it.
     var closesAfterWrite = false
     var waiters: [UInt64: FlushWaiter] = [:]
     private var lastWaiter: UInt64 = 0
-    /// How much of what was accepted is this side's hello.
-    var openingCount: UInt64 = 0
     /// A buffer that has been used before, so that most sends allocate nothing.
     private var spare: [UInt8] = []
 
-    init(socket: consuming Descriptor, limits: ChannelLimits, dialect: Dialect) {
+    init(socket: consuming Descriptor, limits: ChannelLimits, dialect: Dialect, isMaker: Bool) {
         self.socket = consume socket
-        queue = OutboundQueue(highWaterMark: limits.highWaterMark, limit: limits.queueLimit, dialect: dialect)
+        queue = OutboundQueue(
+            highWaterMark: limits.highWaterMark, limit: limits.queueLimit, dialect: dialect, isMaker: isMaker,
+            peerIDs: limits.ids)
         peerMessageLimit = limits.messageLimit
     }
 
-    var hasSentMessages: Bool { queue.acceptedPosition > openingCount }
+    var hasSentMessages: Bool { queue.progress.hasAccepted }
 
     var isClosed: Bool {
         socket == nil

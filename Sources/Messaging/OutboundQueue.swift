@@ -2,65 +2,13 @@ internal import DequeModule
 internal import Reactor
 internal import Wire
 
-/// Handles that ride with the first byte of a message; closed when it has been written, or thrown away.
-final class OutboundHandles: Sendable {
-    let list: DescriptorList
-
-    init(_ list: consuming DescriptorList) {
-        self.list = list
-    }
-}
-
-/// What waits to be written, in order, and who waits for it. A value without a descriptor: its owner writes the batches
-/// that it gives out, and tells it what became of them. Only one batch is out at a time, so order holds without a lock
-/// around the system call, and whoever sends meanwhile only queues.
+/// What waits to be written, and who waits for it. A value without a descriptor: its owner writes the batches that it
+/// gives out, and tells it what became of them. Only one batch is out at a time, so order holds without a lock around
+/// the system call, and others who send meanwhile only queue.
+///
+/// Messages of one id keep their order. Those of different ids take turns, a frame each, where they are cut into frames;
+/// what is one small frame of id 0, which most are, is a frame from the beginning. Control frames go before all.
 struct OutboundQueue {
-    /// Bytes to be written, of which `range` is still to go.
-    struct Chunk {
-        var bytes: [UInt8]
-        var range: Range<Int>
-        /// Whether the chunk's first byte begins a message; fragments after the first do not.
-        var startsMessage: Bool
-        /// What rides with its first byte, which then begins a message.
-        var handles: OutboundHandles?
-        var content = Content.frames
-
-        enum Content: Equatable {
-            /// Whole frames, as many as there are.
-            case frames
-            /// Whole lines of the Node dialect.
-            case lines
-            /// A part of a message that has several chunks.
-            case part(isLast: Bool)
-        }
-
-        var count: Int { range.count }
-
-        /// How many messages need what is still to go of it, and nothing after it.
-        var messageCount: Int {
-            switch content {
-            case .frames: FrameEncoder.messageCount(in: bytes, behind: range.lowerBound)
-            case .lines: NodeEncoder.messageCount(in: bytes, behind: range.lowerBound)
-            case .part(let isLast): isLast ? 1 : 0
-            }
-        }
-    }
-
-    /// What one system call shall write.
-    struct Batch {
-        var first: Chunk
-        var rest: [Chunk] = []
-
-        var count: Int { rest.isEmpty ? first.count : rest.reduce(first.count) { $0 + $1.count } }
-
-        /// Gives the first chunk's memory away, once it has been written.
-        mutating func takeFirstBytes() -> [UInt8] {
-            var bytes: [UInt8] = []
-            swap(&bytes, &first.bytes)
-            return bytes
-        }
-    }
-
     enum AcceptError: Error, Equatable {
         case closed(Closing)
         case full(queued: Int)
@@ -73,147 +21,211 @@ struct OutboundQueue {
         case write
         /// All is written and nothing more will come: end our direction of the stream.
         case endStream
+        /// All is written, the end too; the stream stays open for control frames.
+        case ended
+        /// The abort is written.
+        case close
     }
 
-    private enum Phase: Equatable {
+    enum State: Equatable {
         case open
-        /// Takes no more; ends the stream once it is empty.
+        /// Takes no more; ends once all is written.
         case finishing(Closing)
+        /// The end is written. Of the peer's direction credit and pings may still have to be answered.
         case ended(Closing)
+        /// Nothing but an abort is written any more.
+        case aborting(Closing, frame: [UInt8])
+        /// Nothing is written any more.
+        case failed(Closing)
     }
 
-    private static let chunksPerBatch = 64
+    enum Lane: Hashable {
+        /// Id 0.
+        case main
+        case conversation(ConversationKey)
+    }
+
+    static let chunksPerBatch = 64
     /// Small messages are put together up to this size.
-    private static let joinedSize = 64 * 1024
+    static let joinedSize = 64 * 1024
 
     let highWaterMark: Int
     let limit: Int
-    private var phase = Phase.open
-    private var chunks = Deque<Chunk>()
-    private var isBatchOut = false
+    private(set) var state = State.open
+    /// Frames and lines in the order in which they are written, and how many bytes they are.
+    var ready = Deque<Chunk>()
+    var control = ControlFrames()
+    /// Id 0, as far as it is not cut into frames yet.
+    var main: OutboundLane
+    var lanes: [ConversationKey: OutboundLane] = [:]
+    /// The lanes that have a frame to send, each once.
+    var turns = Deque<Lane>()
+    /// Conversations that have been given up, to be told to the peer behind what has been cut of them.
+    var cancelled: [UInt64] = []
+    /// Conversations that wait until the peer allows one more, in order.
+    var unopened = Deque<ConversationKey>()
+    var conversations: Conversations
+    var lastOwnKey: UInt64 = 0
+    /// What the peer has announced; the floors before its hello.
+    var peerLimits: Hello.Limits?
+    var progress = WriteProgress()
+    private(set) var isBatchOut = false
     /// The socket was full; the next batch waits until it is writable.
     private var isBlocked = false
     private var countWhenBlocked = 0
-    /// As much has been queued since as a write takes well. The loop, which is told when the socket is writable, may get
-    /// no core where many threads send: who sends looks for room, too.
-    private var isWorthATry: Bool { queuedCount >= countWhenBlocked + Self.joinedSize }
-    private(set) var queuedCount = 0
-    private(set) var acceptedPosition: UInt64 = 0
-    private var writtenPosition: UInt64 = 0
-    private var waiters = Deque<(id: UInt64, position: UInt64)>()
+    private var becameWritable = false
     /// Where handles are acknowledged.
-    private var handshake: HandleHandshake?
-    private let content: Chunk.Content
+    var handshake: HandleHandshake?
+    /// Why the rest of what had been accepted was thrown away, where that has happened.
+    private(set) var loss: Closing?
+    /// How many messages were thrown away that had been accepted.
+    var lostCount = 0
+    /// What was thrown away, until the owner lets it go: the end of its handles takes system calls.
+    var discarded = Deque<OutboundHandles>()
 
-    init(highWaterMark: Int, limit: Int, dialect: Dialect = .native) {
+    init(
+        highWaterMark: Int, limit: Int, dialect: Dialect = .native, isMaker: Bool = true, peerIDs: Int = 0
+    ) {
         self.highWaterMark = highWaterMark
         self.limit = limit
-        content = dialect == .native ? .frames : .lines
-        handshake = dialect == .native ? nil : HandleHandshake()
+        conversations = Conversations(isMaker: isMaker, peerLimit: peerIDs)
+        let isNative = dialect == .native
+        main = OutboundLane(
+            id: 0, credit: SendingCredit(limit: isNative ? Hello.Limits.floor.window : Hello.Limits.endlessWindow))
+        handshake = isNative ? nil : HandleHandshake()
     }
 
-    var closing: Closing? {
-        switch phase {
-        case .open: nil
-        case .finishing(let closing), .ended(let closing): closing
-        }
-    }
+    // MARK: State
 
-    /// Nothing is queued or being written.
-    var isEmpty: Bool { queuedCount == 0 }
+    /// How many bytes wait to be written.
+    var queuedCount: Int { progress.remaining }
+    var isEmpty: Bool { queuedCount == 0 && control.isEmpty && ready.isEmpty }
     var isBelowHighWaterMark: Bool { queuedCount < highWaterMark }
     /// Whether the descriptor may be in use by a writer.
     var isWriting: Bool { isBatchOut }
-    var isEnded: Bool { if case .ended = phase { true } else { false } }
+    /// Whether data waits for credit, or for the peer's hello, so that somebody has to read.
+    var awaitsPeer: Bool { queuedCount > 0 && ready.isEmpty && turns.isEmpty && !isBatchOut }
+
+    var closing: Closing? {
+        switch state {
+        case .open: nil
+        case .finishing(let closing), .ended(let closing), .aborting(let closing, _), .failed(let closing): closing
+        }
+    }
+
+    /// Nothing of this side's is to be waited for before the socket is closed.
+    var isEnded: Bool {
+        switch state {
+        case .ended, .failed: true
+        case .open, .finishing, .aborting: false
+        }
+    }
+
+    private var isFailed: Bool { if case .failed = state { true } else { false } }
 
     // MARK: Accepting
 
-    /// Queues a message, all of it or nothing.
-    mutating func accept(_ message: consuming [Chunk]) throws(AcceptError) {
-        let count = message.reduce(0) { $0 + $1.count }
-        try checkRoom(for: count)
-        for chunk in message { chunks.append(chunk) }
-        queuedCount += count
-        acceptedPosition += UInt64(count)
-    }
-
-    /// Queues one whole frame, joined to its predecessor where both are small. Returns a buffer that can be used again.
-    mutating func accept(frame: [UInt8]) throws(AcceptError) -> [UInt8] {
-        let count = frame.count
-        try checkRoom(for: count)
-        queuedCount += count
-        acceptedPosition += UInt64(count)
-        let last = chunks.index(before: chunks.endIndex)
-        if last >= 0, chunks[last].content == content, chunks[last].startsMessage, chunks[last].handles == nil,
-            chunks[last].range.upperBound == chunks[last].bytes.count,
-            chunks[last].bytes.count + count <= Self.joinedSize
-        {
-            chunks[last].bytes.append(contentsOf: frame)
-            chunks[last].range = chunks[last].range.lowerBound..<chunks[last].bytes.count
-            return frame
-        }
-        chunks.append(Chunk(bytes: frame, range: 0..<count, startsMessage: true, content: content))
-        return []
-    }
-
-    private func checkRoom(for count: Int) throws(AcceptError) {
+    func checkRoom(for count: Int) throws(AcceptError) {
         if let closing { throw .closed(closing) }
         // One message is taken by an empty queue whatever its size: the limit on messages has its own name.
         if queuedCount > 0, queuedCount + count > limit { throw .full(queued: queuedCount) }
     }
 
+    /// Queues a plain message. Returns a buffer that can be used again.
+    mutating func accept(_ message: consuming OutboundMessage) throws(AcceptError) -> [UInt8] {
+        try checkRoom(for: message.bytes.count)
+        guard mayPass(message) else {
+            progress.accepted(message.bodyCount)
+            main.append(message, epoch: progress.epoch)
+            enqueue(.main)
+            return []
+        }
+        main.credit.spend(message.cost)
+        let header = FrameHeader(
+            kind: message.kind, flags: message.flags, handleCount: UInt16(message.handles?.count ?? 0),
+            bodyCount: message.bodyCount)
+        header.write(to: &message.bytes, at: 0)
+        progress.accepted(message.bytes.count)
+        guard message.handles == nil else {
+            append(Chunk(message.bytes, .frames, handles: message.handles, epoch: progress.epoch))
+            return []
+        }
+        return join(message.bytes, .frames)
+    }
+
+    /// Queues a line of the Node dialect. Returns a buffer that can be used again.
+    mutating func accept(line: consuming [UInt8], handles: OutboundHandles?) throws(AcceptError) -> [UInt8] {
+        try checkRoom(for: line.count)
+        progress.accepted(line.count)
+        guard handles == nil else {
+            append(Chunk(line, .lines, handles: handles, epoch: progress.epoch))
+            return []
+        }
+        return join(line, .lines)
+    }
+
+    /// Whether the message is a frame that can be written next, as far as its id is concerned.
+    private func mayPass(_ message: borrowing OutboundMessage) -> Bool {
+        message.bodyStart == FrameHeader.size && message.isOneFrame && main.isEmpty && main.credit.isLeft
+            && (peerLimits != nil || message.bodyCount <= Hello.Limits.floor.message)
+    }
+
+    /// Puts whole frames or lines behind the last, in its memory where both are small.
+    private mutating func join(_ bytes: [UInt8], _ content: Chunk.Content) -> [UInt8] {
+        let last = ready.count - 1
+        if last >= 0, ready[last].content == content, ready[last].handles == nil,
+            ready[last].epoch == progress.epoch, ready[last].range.upperBound == ready[last].bytes.count,
+            ready[last].bytes.count + bytes.count <= Self.joinedSize
+        {
+            ready[last].bytes.append(contentsOf: bytes)
+            ready[last].range = ready[last].range.lowerBound..<ready[last].bytes.count
+            return bytes
+        }
+        append(Chunk(bytes, content, epoch: progress.epoch))
+        return []
+    }
+
+    private mutating func append(_ chunk: Chunk) {
+        ready.append(chunk)
+    }
+
     // MARK: Writing
 
     /// What to write now, or nil where there is nothing, the socket is full, or another batch is out.
-    mutating func takeBatch() -> Batch? {
-        // An answer may be left where the queue has failed; there is no socket for it.
-        guard !isBatchOut, !isBlocked || isWorthATry, !isEnded, let first = takeFirst() else { return nil }
+    mutating func takeBatch() -> WriteBatch? {
+        guard !isBatchOut, !isBlocked || isWorthATry, !isFailed else { return nil }
+        fill()
+        guard let first = takeFirst() else { return nil }
         isBatchOut = true
-        var batch = Batch(first: first)
+        var batch = WriteBatch(first: first)
         if first.handles != nil { handshake?.begin(first) }
         if handshake != nil, first.handles != nil || isHeldBack { return batch }
         // The handles of a message ride with the first byte of a batch.
-        while batch.rest.count < Self.chunksPerBatch - 1, let next = chunks.first, next.handles == nil {
-            batch.rest.append(chunks.removeFirst())
+        while batch.rest.count < Self.chunksPerBatch - 1, let next = ready.first, next.handles == nil {
+            batch.rest.append(ready.removeFirst())
         }
         return batch
     }
 
-    private mutating func takeFirst() -> Chunk? {
-        // What has been begun is ended first.
-        if let first = chunks.first, !first.startsMessage { return chunks.removeFirst() }
-        if let answer = handshake?.popAnswer() { return answer }
-        return isHeldBack ? nil : chunks.popFirst()
-    }
-
-    /// Whether the next message has to wait for the acknowledgement of the last handle.
-    var isHeldBack: Bool { handshake?.isWaiting ?? false }
-
-    private var hasBatch: Bool {
-        if let first = chunks.first, !isHeldBack || !first.startsMessage { return true }
-        return handshake?.hasAnswer ?? false
-    }
+    /// As much has been queued since as a write takes well. The loop, which is told when the socket is writable, may get
+    /// no core where many threads send: who sends looks for room, too.
+    private var isWorthATry: Bool { queuedCount >= countWhenBlocked + Self.joinedSize }
 
     /// A batch has come back, `count` of its bytes written; `isBlocked` where the socket took less than all.
-    mutating func wrote(_ count: Int, of batch: Batch, isBlocked: Bool) -> (action: Action, finished: [UInt64]) {
+    mutating func wrote(_ count: Int, of batch: WriteBatch, isBlocked: Bool) -> (action: Action, finished: [UInt64]) {
         isBatchOut = false
-        if isEnded {
-            lostCount += remainder(of: batch, written: count).reduce(0) { $0 + $1.messageCount }
+        let rest = remainder(of: batch, written: count)
+        if isFailed {
+            for chunk in rest { lostCount += chunk.messageCount }
             return (.none, [])
         }
-        writtenPosition += UInt64(count)
-        queuedCount -= count
         if count == 0, batch.first.handles != nil { handshake?.notBegun() }
-        chunks.prepend(contentsOf: remainder(of: batch, written: count))
+        ready.prepend(contentsOf: rest)
         self.isBlocked = isBlocked && !becameWritable
         countWhenBlocked = queuedCount
         becameWritable = false
-        var finished: [UInt64] = []
-        // After an abort bytes are written that nobody waits for, in place of some that were.
-        while loss == nil, let waiter = waiters.first, waiter.position <= writtenPosition {
-            finished.append(waiters.removeFirst().id)
-        }
-        return (nextAction(), finished)
+        if case .aborting(_, let frame) = state { keepOnlyAbort(frame) }
+        return (nextAction(), progress.takeFinishedWaiters())
     }
 
     /// The socket takes bytes again.
@@ -227,42 +239,40 @@ struct OutboundQueue {
         return nextAction()
     }
 
-    private var becameWritable = false
-
     /// The kernel passes no handle of a kind that the batch begins with: its first message is thrown away, and the
-    /// others stay. Returns also those who wait for it in vain: all, since nobody waits for what has been written.
-    mutating func refused(_ batch: Batch) -> (action: Action, failed: [UInt64]) {
+    /// others stay. Returns also those who wait for it for nothing: all, since nobody waits for what has been written.
+    mutating func refused(_ batch: WriteBatch) -> (action: Action, failed: [UInt64]) {
         isBatchOut = false
         handshake?.notBegun()
         lostCount += 1
-        if isEnded {
-            lostCount += batch.rest.drop { !$0.startsMessage }.reduce(0) { $0 + $1.messageCount }
+        if isFailed {
+            for chunk in batch.rest { lostCount += chunk.messageCount }
             return (.none, [])
         }
-        var count = batch.first.count
-        chunks.prepend(contentsOf: batch.rest)
-        while let next = chunks.first, !next.startsMessage {
-            count += next.count
-            chunks.removeFirst()
-        }
-        writtenPosition += UInt64(count)
-        queuedCount -= count
-        defer { waiters.removeAll() }
-        return (nextAction(), waiters.map(\.id))
+        progress.finished(batch.first.count, epoch: batch.first.epoch)
+        ready.prepend(contentsOf: batch.rest)
+        discardRest(of: batch.first)
+        return (nextAction(), progress.takeWaiters())
     }
 
-    /// What a batch still has to write.
-    private func remainder(of batch: Batch, written: Int) -> [Chunk] {
-        if written == batch.count { return [] }
+    /// What a batch still has to write; what it has written is counted.
+    private mutating func remainder(of batch: WriteBatch, written: Int) -> [Chunk] {
+        if batch.rest.isEmpty, written == batch.first.count {
+            wrote(batch.first)
+            return []
+        }
         var written = written
         var unwritten: [Chunk] = []
         for var chunk in [batch.first] + batch.rest {
             let part = min(written, chunk.count)
             written -= part
-            if part == chunk.count { continue }
+            if part == chunk.count {
+                wrote(chunk)
+                continue
+            }
             if part > 0 {
+                if chunk.isCounted { progress.finished(part, epoch: chunk.epoch) }
                 chunk.range = (chunk.range.lowerBound + part)..<chunk.range.upperBound
-                chunk.startsMessage = false
                 chunk.handles = nil
             }
             unwritten.append(chunk)
@@ -270,144 +280,95 @@ struct OutboundQueue {
         return unwritten
     }
 
-    private mutating func nextAction() -> Action {
-        if isBatchOut || isBlocked || isEnded { return .none }
+    mutating func nextAction() -> Action {
+        if isBatchOut || isBlocked || isFailed { return .none }
         if hasBatch { return .write }
-        if !chunks.isEmpty || isHeldBack { return .none }
-        guard case .finishing(let closing) = phase else { return .none }
-        phase = .ended(closing)
-        return .endStream
-    }
-
-    // MARK: Waiting
-
-    enum WaitAction: Equatable {
-        case finished
-        case wait
-        /// What was accepted has been thrown away, or may have been.
-        case failed(Closing)
-    }
-
-    /// Waits, under an id, until all that has been accepted is written.
-    mutating func wait(_ id: UInt64) -> WaitAction {
-        let progress = progress
-        if progress == .wait { waiters.append((id, acceptedPosition)) }
-        return progress
-    }
-
-    /// Whether one would have to wait.
-    var progress: WaitAction {
-        if let loss { return .failed(loss) }
-        // More has been written than was accepted where there was an abort.
-        return writtenPosition >= acceptedPosition ? .finished : .wait
-    }
-
-    /// Forgets a waiter; false where it has been given out already.
-    mutating func cancelWait(_ id: UInt64) -> Bool {
-        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return false }
-        waiters.remove(at: index)
-        return true
-    }
-
-    /// Why the rest of what had been accepted was thrown away, where that has happened.
-    private(set) var loss: Closing?
-    /// How many messages were thrown away that had been accepted.
-    private(set) var lostCount = 0
-    /// What was thrown away, until the owner lets it go: the end of its handles takes system calls.
-    private var discarded = Deque<Chunk>()
-
-    mutating func takeDiscarded() -> Deque<Chunk> {
-        defer { discarded = [] }
-        return discarded
-    }
-
-    private mutating func discard(_ chunks: some Sequence<Chunk>) {
-        for chunk in chunks {
-            lostCount += chunk.messageCount
-            discarded.append(chunk)
+        switch state {
+        case .aborting(let closing, _):
+            state = .failed(closing)
+            return .close
+        case .ended:
+            return .ended
+        case .finishing(let closing) where queuedCount == 0 && !isHeldBack:
+            if handshake != nil {
+                state = .ended(closing)
+                return .endStream
+            }
+            guard conversations.owesNothing else { return .none }
+            append(Chunk(FrameEncoder.control(.end), .end))
+            return .write
+        case .open, .finishing, .failed:
+            return .none
         }
+    }
+
+    private mutating func wrote(_ chunk: Chunk) {
+        if chunk.isCounted { progress.finished(chunk.count, epoch: chunk.epoch) }
+        if chunk.content == .end, case .finishing(let closing) = state { state = .ended(closing) }
     }
 
     // MARK: Ending
 
-    /// Takes no more, and ends the stream after what is queued.
+    /// Takes no more, and ends after what is queued.
     mutating func finish(_ closing: Closing) -> Action {
-        guard case .open = phase else { return .none }
-        phase = .finishing(closing)
+        guard case .open = state else { return .none }
+        state = .finishing(closing)
         return nextAction()
     }
 
-    /// Throws away what is queued. Returns the waiters that wait in vain.
+    /// Throws away what is queued. Returns the waiters that wait for nothing.
     mutating func fail(_ closing: Closing) -> [UInt64] {
-        if writtenPosition < acceptedPosition { loss = loss ?? closing }
+        if isFailed { return [] }
+        if queuedCount > 0 { loss = loss ?? closing }
         // Why it closed first is the better reason.
-        phase = .ended(self.closing ?? closing)
-        discard(chunks)
-        chunks.removeAll()
-        if let chunk = handshake?.end() { discarded.append(chunk) }
-        queuedCount = 0
-        defer { waiters.removeAll() }
-        return waiters.map(\.id)
+        state = .failed(self.closing ?? closing)
+        discardAll()
+        if let handles = handshake?.end()?.handles { discarded.append(handles) }
+        progress.removeAll()
+        return progress.takeWaiters()
     }
 
-    /// Throws away every message that has not been begun, and says goodbye instead.
-    mutating func abort(with frame: [UInt8]) -> Action {
-        guard case .open = phase, !isBatchOut else { return .none }
-        let kept = chunks.prefix { !$0.startsMessage }
-        let keptCount = kept.reduce(0) { $0 + $1.count }
-        if keptCount < queuedCount { loss = .protocolViolation }
-        discard(chunks.dropFirst(kept.count))
-        chunks = Deque(kept + [Chunk(bytes: frame, range: 0..<frame.count, startsMessage: true)])
-        queuedCount = keptCount + frame.count
-        phase = .finishing(.protocolViolation)
-        return nextAction()
-    }
-}
-
-// MARK: - Handles that are acknowledged
-
-extension OutboundQueue {
-    /// Queues an answer to a handle of the peer's, ahead of all messages that have not been begun. Nil where the peer
-    /// wants too many of them.
-    mutating func answer(_ bytes: [UInt8]) -> Action? {
-        if isEnded { return Action.none }
-        guard handshake?.answer(bytes) ?? false else { return nil }
-        accountForMore(bytes.count)
-        return nextAction()
+    /// Throws away all that has not been begun, and says goodbye instead. Returns the waiters that wait for nothing.
+    mutating func abort(with frame: [UInt8], _ closing: Closing) -> (action: Action, failed: [UInt64]) {
+        switch state {
+        case .open, .finishing, .ended: break
+        case .aborting, .failed: return (.none, [])
+        }
+        if queuedCount > 0 { loss = loss ?? closing }
+        // A hello that could not be written yet has to come first.
+        state = .aborting(closing, frame: (control.hello ?? []) + frame)
+        if !isBatchOut { keepOnlyAbort((control.hello ?? []) + frame) }
+        return (nextAction(), progress.takeWaiters())
     }
 
-    /// For bytes that go before messages that somebody may wait for.
-    private mutating func accountForMore(_ count: Int) {
-        queuedCount += count
-        acceptedPosition += UInt64(count)
-        for index in waiters.indices { waiters[index].position += UInt64(count) }
+    /// What is left of the frame that has been begun, and the abort.
+    private mutating func keepOnlyAbort(_ frame: [UInt8]) {
+        let begun = begunChunks()
+        let rest = ready.dropFirst(begun.isEmpty ? 0 : begun.count)
+        if let first = ready.first, begun.first?.range != first.range, !begun.isEmpty {
+            lostCount += first.messageCount - (begun.first?.messageCount ?? 0)
+        }
+        ready = Deque(rest)
+        discardAll()
+        progress.removeAll()
+        control = ControlFrames()
+        // Counted no more: nobody waits for it.
+        ready = Deque(
+            begun.map { Chunk($0.bytes, .control, range: $0.range) } + (frame.isEmpty ? [] : [Chunk(frame, .control)]))
+        if case .aborting(let closing, _) = state { state = .aborting(closing, frame: []) }
     }
 
-    /// The peer will acknowledge nothing more; what waits for that goes on without.
-    mutating func acknowledgementsEnded() -> Action {
-        if let chunk = handshake?.end() { discarded.append(chunk) }
-        return nextAction()
-    }
-
-    /// The peer has got the handle that was under way.
-    mutating func acknowledged() -> Action {
-        if let chunk = handshake?.acknowledged() { discarded.append(chunk) }
-        return nextAction()
-    }
-
-    /// The peer has not got it. Also says whether its message is lost for good.
-    mutating func refusedByPeer() -> (action: Action, isLost: Bool) {
-        switch handshake?.refused() ?? .none {
-        case .none: return (.none, false)
-        case .again(let chunk):
-            // The peer need not have read it to its end, nor this side have written it.
-            chunks.insert(chunk, at: chunks.prefix { !$0.startsMessage }.count)
-            accountForMore(chunk.count)
-            return (nextAction(), false)
-        case .lost(let chunk):
-            lostCount += 1
-            discarded.append(chunk)
-            return (nextAction(), true)
+    /// The chunks of the frame of which a part has been written.
+    private func begunChunks() -> [Chunk] {
+        guard let first = ready.first else { return [] }
+        switch first.content {
+        case .body:
+            // Its header has been written before.
+            return [first]
+        case .header:
+            return first.range.lowerBound > 0 ? Array(ready.prefix(2)) : []
+        case .frames, .lines, .control, .end:
+            return first.onlyBegun().map { [$0] } ?? []
         }
     }
 }

@@ -12,8 +12,9 @@
 #include <sys/uio.h>
 
 /// The environment variables that tell a child the number of its channel's descriptor: in the native dialect, and in
-/// Node's, which says with another how messages are written.
+/// Node's, which says with another how messages are written. And the longest message that the child shall read.
 #define CLINUX_CHANNEL_VARIABLE "SWIFT_FORK_CHANNEL_FD"
+#define CLINUX_LIMIT_VARIABLE "SWIFT_FORK_MESSAGE_LIMIT"
 #define CLINUX_NODE_CHANNEL_VARIABLE "NODE_CHANNEL_FD"
 #define CLINUX_NODE_MODE_VARIABLE "NODE_CHANNEL_SERIALIZATION_MODE"
 
@@ -21,6 +22,7 @@
 /// descriptors marked close-on-exec before `main` began, while there was only one thread. A channel at the number of a
 /// standard stream has been given another number, and the null device stands in its place.
 const char *clinux_channel_descriptor(void);
+const char *clinux_message_limit(void);
 const char *clinux_node_channel_descriptor(void);
 const char *clinux_node_mode(void);
 

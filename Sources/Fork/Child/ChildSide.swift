@@ -43,8 +43,7 @@ final class ChildSide: Sendable {
         do {
             let loop = try MessageLoop(named: "fork-child")
             let channel = try Channel(
-                socket: Descriptor(owning: descriptor), loop: loop, limits: ChannelLimits(), dialect: dialect,
-                adoptsPeerLimit: true)
+                socket: Descriptor(owning: descriptor), loop: loop, limits: limits, dialect: dialect, isMaker: false)
             let side = ChildSide(channel: channel)
             side.hub.belong(to: side)
             try channel.start(delegate: side)
@@ -53,6 +52,15 @@ final class ChildSide: Sendable {
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
         }
+    }
+
+    /// The parent decides how long messages may be, within what the protocol allows.
+    private static var limits: ChannelLimits {
+        var limits = ChannelLimits()
+        if let text = ChildSpawner.inheritedMessageLimit(), let limit = Int(text), limit >= 65_536 {
+            limits.messageLimit = min(limit, Int(Int32.max))
+        }
+        return limits
     }
 
     /// The channel that the environment names, and what is spoken on it.
@@ -97,6 +105,7 @@ final class ChildSide: Sendable {
         let patience = exitFlushTimeout.withLock { $0 }
         side.channel.flush(givingUpAfter: patience)
         side.channel.complainOfUnreadAtExit()
+        side.channel.close()
     }
 
     func serve() {

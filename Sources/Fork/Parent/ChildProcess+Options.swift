@@ -74,7 +74,8 @@ extension ChildProcess {
         /// What is spoken on the channel. Default: ``Dialect/native``. See ``node(_:arguments:)``.
         public var dialect: Dialect = .native
 
-        /// The longest message in bytes, either way; the child is told. At least 1024. Default: 64 MiB.
+        /// The longest message in bytes, either way; the child is told. At least 65,536, which every
+        /// peer takes. Default: 64 MiB.
         public var maximumMessageSize: Int = 64 << 20
         /// From how many queued bytes on `send` returns false. Default: 1 MiB.
         public var highWaterMark: Int = 1 << 20

@@ -55,7 +55,11 @@ struct Program: ~Copyable {
     private var variables: [[UInt8]] {
         let variables =
             switch options.dialect {
-            case .native: ["\(ChildSpawner.channelVariable)=\(options.channelNumber)"]
+            case .native:
+                [
+                    "\(ChildSpawner.channelVariable)=\(options.channelNumber)",
+                    "\(ChildSpawner.limitVariable)=\(options.maximumMessageSize)",
+                ]
             case .node:
                 [
                     "\(ChildSpawner.nodeChannelVariable)=\(options.channelNumber)",
@@ -67,8 +71,10 @@ struct Program: ~Copyable {
 
     /// Whether a variable would tell the child of another channel than its own.
     private static func isOfChannel(_ entry: [UInt8]) -> Bool {
-        [ChildSpawner.channelVariable, ChildSpawner.nodeChannelVariable, ChildSpawner.nodeModeVariable]
-            .contains { isVariable(entry, $0) }
+        [
+            ChildSpawner.channelVariable, ChildSpawner.limitVariable, ChildSpawner.nodeChannelVariable,
+            ChildSpawner.nodeModeVariable,
+        ].contains { isVariable(entry, $0) }
     }
 
     private func attributes() -> SpawnAttributes {

@@ -66,6 +66,8 @@ extension ForkError {
         case .bytesNotSupported:
             self.init(
                 .notSupported, "Bytes can't be sent: Node.js takes only JSON; send a string, or an array of numbers")
+        case .conversationsNotSupported:
+            self.init(.notSupported, "Node.js knows messages, and no requests")
         case .handleNotReceived:
             self.init(
                 .handlesLost, "A message was given up: its handle did not reach the other process in four attempts")
@@ -135,8 +137,7 @@ extension ForkError {
 extension WireError {
     /// What to say of a length that is none: text that somebody has written between two frames. Nil for other errors.
     fileprivate var foreignText: String? {
-        // The length of a frame counts four bytes of its header too.
-        guard case .tooLong(let count, _) = self, let length = UInt32(exactly: count + 4) else { return nil }
+        guard case .frameTooLong(let length) = self else { return nil }
         let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) }
         guard bytes.allSatisfy({ 0x20...0x7E ~= $0 || 0x09...0x0D ~= $0 }) else { return nil }
         return """

@@ -5,7 +5,7 @@ internal import DequeModule
 ///
 /// The kernel gives out the handles of one message at most with each read, and they ride with the first byte of that
 /// message's header. So they belong to the message whose header begins within the bytes of that read.
-struct ArrivedHandles<Handles> {
+struct ReceivedHandles<Handles> {
     private struct Batch {
         let handles: Handles
         let count: Int
@@ -65,4 +65,4 @@ struct ArrivedHandles<Handles> {
     }
 }
 
-extension ArrivedHandles.Outcome: Equatable where Handles: Equatable {}
+extension ReceivedHandles.Outcome: Equatable where Handles: Equatable {}

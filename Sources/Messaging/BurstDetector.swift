@@ -5,7 +5,7 @@ internal import Reactor
 ///
 /// The first messages of a burst are written at once, so whoever sends a few and waits for answers loses no time, and
 /// the first messages of a handler do not wait until it has returned.
-struct SendBurst {
+struct BurstDetector {
     /// In nanoseconds.
     struct Times {
         /// How soon after one message the next has to be sent to belong to a burst: from outside the loop, which is

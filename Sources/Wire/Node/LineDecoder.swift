@@ -1,3 +1,10 @@
+/// A whole line.
+package struct Line {
+    /// Where in the stream it begins, which is where its handle rides.
+    package let position: UInt64
+    package let body: MessageBody
+}
+
 /// Cuts a stream into lines, each a message of the Node dialect; the bytes may come in any portions, and each is looked
 /// at once, however long its line is.
 package struct LineDecoder {
@@ -8,20 +15,22 @@ package struct LineDecoder {
     /// The beginning of a line whose end is still to come.
     private var line: [UInt8] = []
     private var linePosition: UInt64 = 0
-    /// As that of a ``FrameDecoder``.
-    package var spare: [UInt8] = []
 
     package init(messageLimit: Int) {
         self.messageLimit = messageLimit
     }
 
     /// Takes bytes from the front of the input until a line is complete; nil when the input is used up.
-    package mutating func next(from input: inout UnsafeRawBufferPointer) throws(WireError) -> InboundFrame? {
+    ///
+    /// - Parameter spare: memory to gather a long line in, where there is some.
+    package mutating func next(
+        from input: inout UnsafeRawBufferPointer, spare: inout [UInt8]
+    ) throws(WireError) -> Line? {
         if line.isEmpty { linePosition = position }
         let end = input.firstNewline
         let part = UnsafeRawBufferPointer(rebasing: input[..<(end ?? input.count)])
         let length = line.count + part.count
-        if length > messageLimit { throw .tooLong(length: UInt64(length), limit: messageLimit) }
+        if length > messageLimit { throw .messageTooLong(length, limit: messageLimit) }
         let taken = end.map { $0 + 1 } ?? input.count
         input = UnsafeRawBufferPointer(rebasing: input[taken...])
         position += UInt64(taken)
@@ -30,14 +39,10 @@ package struct LineDecoder {
             line.append(contentsOf: part)
             return nil
         }
-        if line.isEmpty { return frame(.borrowed(part)) }
+        if line.isEmpty { return Line(position: linePosition, body: .borrowed(part)) }
         line.append(contentsOf: part)
         defer { line = [] }
-        return frame(.owned(line))
-    }
-
-    private func frame(_ body: InboundFrame.Body) -> InboundFrame {
-        InboundFrame(kind: .message, handleCount: 0, position: linePosition, body: body)
+        return Line(position: linePosition, body: .owned(line))
     }
 
     /// Where a line that is not complete begins.

@@ -5,7 +5,7 @@ internal import SystemPackage
     internal import CLinux
 #endif
 
-extension OutboundQueue.Batch {
+extension WriteBatch {
     /// Writes what the socket takes in one system call, and says how much that was.
     func send(to descriptor: CInt) throws(Errno) -> Int {
         guard let handles = first.handles else {
@@ -37,7 +37,7 @@ extension OutboundQueue.Batch {
 
     /// Holds every chunk's memory still, one inside the other, until the call has been made.
     private static func collect(
-        _ chunks: ArraySlice<OutboundQueue.Chunk>, _ parts: inout [iovec],
+        _ chunks: ArraySlice<Chunk>, _ parts: inout [iovec],
         _ body: ([iovec]) throws(Errno) -> Int
     ) throws(Errno) -> Int {
         guard let chunk = chunks.first else { return try body(parts) }
@@ -48,7 +48,7 @@ extension OutboundQueue.Batch {
     }
 }
 
-extension OutboundQueue.Chunk {
+extension Chunk {
     fileprivate func withPart(_ body: (iovec) throws(Errno) -> Int) throws(Errno) -> Int {
         try bytes.withUnsafeBufferPointer { buffer throws(Errno) in
             // The kernel only reads it.

@@ -1,0 +1,50 @@
+internal import Reactor
+internal import Wire
+
+/// A message of which more is to come.
+struct BegunMessage {
+    /// Of its first frame.
+    let header: FrameHeader
+    /// Its handles, or what became of them.
+    let handles: Result<SharedDescriptors?, ChannelError>
+    var description: MessageDescription?
+    var body: [UInt8]
+    /// What its frames have cost so far.
+    var cost: UInt64
+    /// Whether the sender says more under this id.
+    var isOpen = false
+}
+
+/// What has come under one id and is not whole, and what may still come.
+struct InboundLane {
+    var credit: ReceivingCredit
+    var begun: BegunMessage?
+    /// The peer's direction has ended.
+    var hasEnded = false
+
+    init(announced: Int, window: Int) {
+        credit = ReceivingCredit(announced: announced, window: window)
+    }
+
+    /// What comes before this frame allows it, in the order in which `Protocols/native-v1.md` has it.
+    func check(_ frame: FrameHeader, messageLimit: Int) throws(WireError) {
+        if hasEnded { throw .afterEnd(frame.id) }
+        if let begun {
+            if begun.header.kind != frame.kind { throw .interruptedMessage(frame.kind, frame.id) }
+            if frame.flags.contains(.meta) { throw .flagsNotAllowed(frame.kind, frame.flags.rawValue) }
+            if frame.handleCount > 0 { throw .handlesDoNotMatch(announced: Int(frame.handleCount), received: 0) }
+        }
+        if !credit.isLeft { throw .overCredit(frame.id) }
+        if frame.flags.contains(.meta) { return }
+        let count = (begun?.body.count ?? 0) + frame.bodyCount
+        if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
+    }
+
+    /// Makes room for so many bytes more. What a header announces is not believed: memory is taken as bytes come, in
+    /// steps that grow, so that a long message is not copied often.
+    mutating func reserve(_ count: Int, limit: Int) {
+        guard let begun, begun.body.capacity < begun.body.count + count else { return }
+        let wanted = max(begun.body.count + count, min(4 * begun.body.count, limit))
+        self.begun?.body.reserveCapacity(wanted)
+    }
+}

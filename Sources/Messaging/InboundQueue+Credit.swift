@@ -1,0 +1,50 @@
+internal import Wire
+
+// How much more the peer may send.
+extension InboundQueue {
+    /// How much of begun messages may be gathered beyond the windows, for all conversations together; the oldest of them
+    /// goes on in any case.
+    private static let gatheredLimit: UInt64 = 64 << 20
+
+    /// A message of a conversation has been dealt with.
+    mutating func took(_ id: UInt64, _ cost: UInt64) {
+        lanes[id]?.credit.take(cost)
+        touch(id)
+    }
+
+    /// This side has given a conversation up.
+    mutating func forget(_ id: UInt64) {
+        lanes[id] = nil
+        touch(id)
+    }
+
+    mutating func touch(_ id: UInt64) {
+        if id != 0, dialect == .native { touched.insert(id) }
+    }
+
+    mutating func grantStep() -> Step? {
+        if isExhausted || dialect == .node { return nil }
+        // A message that somebody waits for has to come to its end, however long it is.
+        let gathered = hasConsumer && pauses == 0 ? main.begun?.cost ?? 0 : 0
+        if let limit = main.credit.grant(gathered: gathered) { return .grant(id: 0, limit: limit) }
+        if touched.isEmpty { return nil }
+        return grantTouched()
+    }
+
+    private mutating func grantTouched() -> Step? {
+        let begun = lanes.filter { $0.value.begun != nil }
+        let total = begun.reduce(0) { $0 + ($1.value.begun?.cost ?? 0) }
+        let oldest = begun.keys.min()
+        if total < Self.gatheredLimit { touched.formUnion(stalled) } else if let oldest { touched.insert(oldest) }
+        while let id = touched.popFirst() {
+            stalled.remove(id)
+            guard var credit = lanes[id]?.credit else { continue }
+            let mayGather = total < Self.gatheredLimit || id == oldest
+            if !mayGather { stalled.insert(id) }
+            let limit = credit.grant(gathered: mayGather ? lanes[id]?.begun?.cost ?? 0 : 0)
+            lanes[id]?.credit = credit
+            if let limit { return .grant(id: id, limit: limit) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,285 @@
+internal import JSONCodec
+internal import Reactor
+internal import Wire
+
+/// A frame whose body comes next.
+struct FrameInProgress {
+    enum Destination {
+        /// Where its id is not 0, the conversation that it concerns.
+        case control(ConversationKey?)
+        case main
+        case conversation(ConversationKey, isOpening: Bool)
+        /// Of an id that has ended.
+        case nowhere
+    }
+
+    let header: FrameHeader
+    var destination: Destination
+    /// The handles of a message that begins with it, or what became of them.
+    var handles: Result<SharedDescriptors?, ChannelError> = .success(nil)
+}
+
+// Frames: what each of them is, and the messages that they make.
+extension InboundQueue {
+    /// What a header alone reserves at most.
+    private static let reservedCount = 64 * 1024
+
+    mutating func decode(_ input: inout UnsafeRawBufferPointer) throws(WireError) -> Step? {
+        if dialect == .node { return try decodeLines(&input) }
+        while !isStreamEnded {
+            if let frame {
+                if input.isEmpty, frames.missing > 0 { return nil }
+                if let step = try takeBody(of: frame, from: &input) { return step }
+                continue
+            }
+            guard let header = try frames.nextHeader(from: &input) else { return nil }
+            if header.id != 0 {
+                frame = FrameInProgress(header: header, destination: .nowhere)
+                return .lookUp(header)
+            }
+            try begin(header)
+        }
+        return nil
+    }
+
+    private mutating func begin(_ header: FrameHeader) throws(WireError) {
+        if header.kind.isControl {
+            if header.kind == .end, main.hasEnded { throw .afterEnd(0) }
+            frame = FrameInProgress(header: header, destination: .control(nil))
+            return
+        }
+        try main.check(header, messageLimit: messageLimit)
+        main.credit.receive(Cost.of(header))
+        frame = FrameInProgress(header: header, destination: .main, handles: try takeHandles(of: header))
+    }
+
+    /// What `lookUp` has found.
+    mutating func found(_ verdict: Conversations.Verdict, _ key: ConversationKey?) throws(WireError) {
+        guard let header = frame?.header else { return }
+        guard verdict != .late, let key else {
+            // Its handles are closed.
+            _ = try? takeHandles(of: header)
+            return
+        }
+        if header.kind.isControl {
+            frame?.destination = .control(key)
+            if header.kind != .credit { lanes[header.id] = nil }
+            return
+        }
+        var lane = lanes[header.id] ?? InboundLane(announced: announcedWindow, window: announcedWindow)
+        try lane.check(header, messageLimit: messageLimit)
+        lane.credit.receive(Cost.of(header))
+        lanes[header.id] = lane
+        frame = FrameInProgress(
+            header: header, destination: .conversation(key, isOpening: verdict == .opening),
+            handles: try takeHandles(of: header))
+    }
+
+    /// They have come with the first byte of the header.
+    private mutating func takeHandles(
+        of header: FrameHeader
+    ) throws(WireError) -> Result<SharedDescriptors?, ChannelError> {
+        if header.handleCount == 0 { return .success(nil) }
+        let announced = Int(header.handleCount)
+        switch handles.take(announced, at: frames.headerPosition) {
+        case .handles(let handles): return .success(handles)
+        case .lost where acceptsHandles: return .failure(.handlesLost(announced: announced))
+        case .lost: return .failure(.handlesNotTaken(announced: announced))
+        case .mismatch(let received): throw .handlesDoNotMatch(announced: announced, received: received)
+        }
+    }
+
+    // MARK: Bodies
+
+    private mutating func takeBody(
+        of frame: FrameInProgress, from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        switch frame.destination {
+        case .nowhere:
+            _ = frames.body(from: &input)
+            if frames.missing == 0 { self.frame = nil }
+            return nil
+        case .control(let key):
+            return try takeControlBody(of: frame.header, key, from: &input)
+        case .main:
+            // Most messages: one frame that lies in the input as a whole.
+            if main.begun == nil, !frame.header.hasMore, input.count >= frames.missing {
+                let body = frames.body(from: &input)
+                self.frame = nil
+                return try complete(frame, body)
+            }
+            // Out of this value for the time being, so that nothing is copied.
+            var lane = InboundLane(announced: 0, window: 0)
+            swap(&lane, &main)
+            defer { swap(&lane, &main) }
+            return try gather(frame, &lane, from: &input)
+        case .conversation:
+            let id = frame.header.id
+            // Given up by this side since its header came: what comes is dropped.
+            guard var lane = lanes[id] else {
+                self.frame?.destination = .nowhere
+                return nil
+            }
+            if lane.begun == nil, !frame.header.hasMore, input.count >= frames.missing {
+                let body = frames.body(from: &input)
+                self.frame = nil
+                return try complete(frame, body)
+            }
+            lanes[id] = nil
+            defer { lanes[id] = lane }
+            return try gather(frame, &lane, from: &input)
+        }
+    }
+
+    /// A message of one frame that lies in the input.
+    private mutating func complete(
+        _ frame: FrameInProgress, _ body: UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        var body = body
+        var description: MessageDescription?
+        if frame.header.flags.contains(.meta) {
+            description = try MessageDescription(from: &body)
+            try checkLength(body.count)
+        }
+        return finish(frame, .borrowed(body), description, handles: frame.handles, cost: Cost.of(frame.header))
+    }
+
+    private func checkLength(_ count: Int) throws(WireError) {
+        if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
+    }
+
+    /// Puts what there is of the body behind what has come of its message.
+    private mutating func gather(
+        _ frame: FrameInProgress, _ lane: inout InboundLane, from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        let header = frame.header
+        if lane.begun == nil {
+            var memory: [UInt8] = []
+            // Bytes are given away with their memory, which has to be of their size.
+            if header.kind == .message { swap(&memory, &spare) }
+            lane.begun = BegunMessage(header: header, handles: frame.handles, body: memory, cost: 0)
+            lane.reserve(min(header.bodyCount, Self.reservedCount), limit: messageLimit)
+        }
+        if frames.missing == header.bodyCount { lane.begun?.cost += Cost.of(header) }
+        let portion = frames.body(from: &input)
+        lane.reserve(portion.count, limit: messageLimit)
+        lane.begun?.body.append(contentsOf: portion)
+        if frames.missing > 0 { return nil }
+        self.frame = nil
+        if header.flags.contains(.meta) { try lane.takeDescription(messageLimit: messageLimit) }
+        touch(header.id)
+        if header.hasMore { return nil }
+        guard let begun = lane.begun else { return nil }
+        lane.begun = nil
+        return finish(frame, .owned(begun.body), begun.description, handles: begun.handles, cost: begun.cost)
+    }
+
+    /// A message is whole.
+    private mutating func finish(
+        _ frame: FrameInProgress, _ body: consuming MessageBody, _ description: MessageDescription?,
+        handles: Result<SharedDescriptors?, ChannelError>, cost: UInt64
+    ) -> Step? {
+        guard case .conversation(let key, let isOpening) = frame.destination else {
+            return finishMain(frame.header.kind, body, description, handles, cost)
+        }
+        let isLast = !frame.header.flags.contains(.open)
+        if frame.header.kind == .failure { return .conversation(key, .failed(body.bytes())) }
+        let lost: ChannelError
+        switch handles {
+        case .failure(let error):
+            lost = error
+        case .success(let handles):
+            do throws(JSONError) {
+                let message = try InboundMessage(frame.header.kind, body, description, handles, spare: &spare)
+                return .conversation(key, .message(message, isOpening: isOpening, isLast: isLast, cost: cost))
+            } catch {
+                lost = .badPayload(error)
+            }
+        }
+        took(frame.header.id, cost)
+        return .conversation(key, .lost(lost, isOpening: isOpening, isLast: isLast))
+    }
+
+    private mutating func finishMain(
+        _ kind: FrameKind, _ body: consuming MessageBody, _ description: MessageDescription?,
+        _ handles: Result<SharedDescriptors?, ChannelError>, _ cost: UInt64
+    ) -> Step? {
+        let isNext = canDeliver && backlog.isEmpty
+        switch handles {
+        case .failure(let error):
+            if isNext {
+                main.credit.take(cost)
+                return .fail(error)
+            }
+            backlog.append(error, cost: cost)
+        case .success(let handles):
+            guard isNext else {
+                backlog.append(kind, body, description, handles, cost: cost)
+                return nil
+            }
+            main.credit.take(cost)
+            do throws(JSONError) {
+                return .deliver(try InboundMessage(kind, body, description, handles, spare: &spare))
+            } catch {
+                return .fail(.badPayload(error))
+            }
+        }
+        return nil
+    }
+
+    // MARK: Control frames
+
+    private mutating func takeControlBody(
+        of header: FrameHeader, _ key: ConversationKey?, from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        if controlBody.isEmpty, input.count >= frames.missing {
+            let body = frames.body(from: &input)
+            frame = nil
+            return try control(header, key, body)
+        }
+        controlBody += frames.body(from: &input)
+        if frames.missing > 0 { return nil }
+        frame = nil
+        let body = controlBody
+        controlBody = []
+        return try MessageBody.owned(body).withBytes { body throws(WireError) in try control(header, key, body) }
+    }
+
+    private mutating func control(
+        _ header: FrameHeader, _ key: ConversationKey?, _ body: UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        switch header.kind {
+        case .hello: return .hello(try Hello(body: body))
+        case .abort: aborted(Abort(body: body))
+        case .ping: return .ping(body.number(at: 0))
+        case .pong: return .pong(body.number(at: 0))
+        case .credit: return .credit(id: header.id, limit: body.number(at: 0), highestID: body.number(at: 8))
+        case .cancel: return key.map { .conversation($0, .cancelled) }
+        case .end:
+            if let key { return .conversation(key, .ended) }
+            endData(nil)
+        case .message, .bytes, .failure: break
+        }
+        return nil
+    }
+}
+
+extension InboundLane {
+    /// Takes the description off the front of a message, whose first frame has just come.
+    fileprivate mutating func takeDescription(messageLimit: Int) throws(WireError) {
+        guard let body = begun?.body else { return }
+        let (description, rest) = try MessageBody.owned(body).withBytes { bytes throws(WireError) in
+            var rest = bytes
+            return (try MessageDescription(from: &rest), rest.count)
+        }
+        if rest > messageLimit { throw .messageTooLong(rest, limit: messageLimit) }
+        begun?.description = description
+        begun?.body.removeFirst(body.count - rest)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func number(at offset: Int) -> UInt64 {
+        UInt64(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+}

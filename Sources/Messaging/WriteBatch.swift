@@ -1,0 +1,100 @@
+internal import Reactor
+internal import Wire
+
+/// Handles that ride with the first byte of a message; closed when it has been written, or thrown away.
+final class OutboundHandles: Sendable {
+    let list: DescriptorList
+
+    let count: Int
+
+    init(_ list: consuming DescriptorList) {
+        count = list.count
+        self.list = list
+    }
+}
+
+/// Bytes to be written, of which `range` is still to go.
+struct Chunk {
+    enum Content: Equatable {
+        /// Whole data frames, as many as there are.
+        case frames
+        /// Whole lines of the Node dialect.
+        case lines
+        /// The header of a frame whose body is the next chunk.
+        case header
+        /// The body of a frame, whether it is the last of its message.
+        case body(isLast: Bool)
+        /// Whole control frames, or a line of Node's own: no message, and nobody waits for it.
+        case control
+        /// The frame that ends this side's direction.
+        case end
+    }
+
+    var bytes: [UInt8]
+    var range: Range<Int>
+    var content: Content
+    /// What rides with its first byte, which then begins a message.
+    var handles: OutboundHandles?
+    /// When it was accepted; see ``WriteProgress``.
+    var epoch: UInt64 = 0
+
+    init(
+        _ bytes: [UInt8], _ content: Content, range: Range<Int>? = nil, handles: OutboundHandles? = nil,
+        epoch: UInt64 = 0
+    ) {
+        self.bytes = bytes
+        self.range = range ?? 0..<bytes.count
+        self.content = content
+        self.handles = handles
+        self.epoch = epoch
+    }
+
+    var count: Int { range.count }
+
+    /// Whether a part of it has been written. Of a body that says nothing: it need not begin where its memory does.
+    var isBegun: Bool {
+        switch content {
+        case .body: false
+        case .frames, .lines, .header, .control, .end: range.lowerBound > 0
+        }
+    }
+
+    /// Whether somebody may wait for it.
+    var isCounted: Bool { content != .control && content != .end }
+
+    /// How many messages need what is still to go of it, and nothing after it.
+    var messageCount: Int {
+        switch content {
+        case .frames: FrameEncoder.messageCount(in: bytes, behind: range.lowerBound)
+        case .lines: NodeEncoder.messageCount(in: bytes, behind: range.lowerBound)
+        case .body(let isLast): isLast ? 1 : 0
+        case .header, .control, .end: 0
+        }
+    }
+
+    /// Leaves only what belongs to the frame that has been begun. Nil where none has been.
+    func onlyBegun() -> Chunk? {
+        guard isBegun else { return nil }
+        if content == .lines { return nil }
+        let border = FrameEncoder.frameBorder(in: bytes, from: range.lowerBound)
+        if border == range.lowerBound { return nil }
+        var chunk = self
+        chunk.range = range.lowerBound..<border
+        return chunk
+    }
+}
+
+/// What one system call shall write.
+struct WriteBatch {
+    var first: Chunk
+    var rest: [Chunk] = []
+
+    var count: Int { rest.isEmpty ? first.count : rest.reduce(first.count) { $0 + $1.count } }
+
+    /// Gives the first chunk's memory away, once it has been written.
+    mutating func takeFirstBytes() -> [UInt8] {
+        var bytes: [UInt8] = []
+        swap(&bytes, &first.bytes)
+        return bytes
+    }
+}

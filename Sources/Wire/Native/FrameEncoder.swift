@@ -1,0 +1,96 @@
+internal import JSONCodec
+
+/// Makes frames.
+package enum FrameEncoder {
+    /// Appends room for a header, and a body written by `body`; the header is written where the frame goes out. Where
+    /// that throws, `bytes` is as it was before.
+    package static func appendBody(
+        to bytes: inout [UInt8], description: MessageDescription? = nil, body: (inout [UInt8]) throws -> Void
+    ) throws {
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: FrameHeader.size))
+        do {
+            try description?.append(to: &bytes)
+            try body(&bytes)
+        } catch {
+            bytes.removeSubrange(start...)
+            throw error
+        }
+    }
+
+    /// The same for bytes as they are.
+    package static func appendBody(_ body: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: repeatElement(0, count: FrameHeader.size))
+        bytes.append(contentsOf: body)
+    }
+
+    /// The same for a message of JSON text.
+    package static func appendMessage(
+        _ value: some Encodable, description: MessageDescription? = nil, to bytes: inout [UInt8]
+    ) throws {
+        try appendBody(to: &bytes, description: description) { try JSONText.append(value, to: &$0) }
+    }
+
+    /// A whole control frame.
+    package static func control(_ kind: FrameKind, id: UInt64 = 0, _ numbers: UInt64...) -> [UInt8] {
+        var bytes = FrameHeader(kind: kind, id: id, bodyCount: 8 * numbers.count).bytes
+        for number in numbers { withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) } }
+        return bytes
+    }
+
+    /// A message that opens a conversation and says nothing.
+    package static func emptyOpening(_ id: UInt64) -> [UInt8] {
+        let body: [UInt8] = [0, 2] + Array("{}".utf8)
+        return FrameHeader(kind: .bytes, flags: .meta, id: id, bodyCount: body.count).bytes + body
+    }
+
+    static func control(_ kind: FrameKind, _ body: some Encodable) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try appendMessage(body, to: &bytes)
+        FrameHeader(kind: kind, bodyCount: bytes.count - FrameHeader.size).write(to: &bytes, at: 0)
+        return bytes
+    }
+
+    // MARK: What has been written of frames
+
+    /// How many messages end behind the offset in bytes that are whole frames.
+    package static func messageCount(in bytes: [UInt8], behind offset: Int) -> Int {
+        var count = 0
+        for frame in Frames(bytes) where frame.isLastOfMessage && frame.range.upperBound > offset { count += 1 }
+        return count
+    }
+
+    /// The id of a frame whose header the bytes begin with.
+    package static func id(in bytes: [UInt8]) -> UInt64 {
+        bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Where the frame ends that has been begun at the offset, in bytes that are whole frames. The offset itself where
+    /// it is the border of two.
+    package static func frameBorder(in bytes: [UInt8], from offset: Int) -> Int {
+        for frame in Frames(bytes) where frame.range.upperBound >= offset {
+            return frame.range.lowerBound >= offset ? offset : frame.range.upperBound
+        }
+        return offset
+    }
+}
+
+/// Walks over whole frames, one after the other.
+private struct Frames: Sequence, IteratorProtocol {
+    private let bytes: [UInt8]
+    private var start = 0
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    mutating func next() -> (range: Range<Int>, isLastOfMessage: Bool)? {
+        guard start + FrameHeader.size <= bytes.count else { return nil }
+        let length = bytes[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }
+        let range = start..<start + 4 + length
+        start = range.upperBound
+        let isControl = FrameKind(rawValue: bytes[range.lowerBound + 4])?.isControl ?? true
+        let hasMore = FrameFlags(rawValue: bytes[range.lowerBound + 5]).contains(.more)
+        return (range, !isControl && !hasMore)
+    }
+}

@@ -77,6 +77,11 @@ extension Channel {
         }
     }
 
+    /// Reads what is there, the peer's hello before all, unless another thread does so. Not on the loop.
+    package func readWhatIsThere() {
+        loop.drive(beginningWith: { self.readForCredit() }, until: { true })
+    }
+
     /// Reads and answers what needs no consumer, from within a handler or at the end of the process: somebody waits for
     /// the peer's credit, and nobody else can read it.
     func readForCredit() {

@@ -94,6 +94,7 @@ extension InboundQueue {
     private mutating func takeBody(
         of frame: FrameInProgress, from input: inout UnsafeRawBufferPointer
     ) throws(WireError) -> Step? {
+        let whole: BegunMessage?
         switch frame.destination {
         case .nowhere:
             _ = frames.body(from: &input)
@@ -112,7 +113,7 @@ extension InboundQueue {
             var lane = InboundLane(announced: 0, window: 0)
             swap(&lane, &main)
             defer { swap(&lane, &main) }
-            return try gather(frame, &lane, from: &input)
+            whole = try gather(frame.header, frame.handles, &lane, from: &input)
         case .conversation:
             let id = frame.header.id
             // Given up by this side since its header came: what comes is dropped.
@@ -127,8 +128,10 @@ extension InboundQueue {
             }
             lanes[id] = nil
             defer { lanes[id] = lane }
-            return try gather(frame, &lane, from: &input)
+            whole = try gather(frame.header, frame.handles, &lane, from: &input)
         }
+        guard let whole else { return nil }
+        return finish(frame, .owned(whole.body), whole.description, handles: whole.handles, cost: whole.cost)
     }
 
     /// A message of one frame that lies in the input.
@@ -148,16 +151,16 @@ extension InboundQueue {
         if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
     }
 
-    /// Puts what there is of the body behind what has come of its message.
+    /// Puts what there is of the body behind what has come of its message, and returns that when it is whole.
     private mutating func gather(
-        _ frame: FrameInProgress, _ lane: inout InboundLane, from input: inout UnsafeRawBufferPointer
-    ) throws(WireError) -> Step? {
-        let header = frame.header
+        _ header: FrameHeader, _ handles: Result<SharedDescriptors?, ChannelError>, _ lane: inout InboundLane,
+        from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> BegunMessage? {
         if lane.begun == nil {
             var memory: [UInt8] = []
             // Bytes are given away with their memory, which has to be of their size.
             if header.kind == .message { swap(&memory, &spare) }
-            lane.begun = BegunMessage(header: header, handles: frame.handles, body: memory, cost: 0)
+            lane.begun = BegunMessage(header: header, handles: handles, body: memory, cost: 0)
             lane.reserve(min(header.bodyCount, Self.reservedCount), limit: messageLimit)
         }
         if frames.missing == header.bodyCount { lane.begun?.cost += Cost.of(header) }
@@ -169,9 +172,8 @@ extension InboundQueue {
         if header.flags.contains(.meta) { try lane.takeDescription(messageLimit: messageLimit) }
         touch(header.id)
         if header.hasMore { return nil }
-        guard let begun = lane.begun else { return nil }
-        lane.begun = nil
-        return finish(frame, .owned(begun.body), begun.description, handles: begun.handles, cost: begun.cost)
+        defer { lane.begun = nil }
+        return lane.begun
     }
 
     /// A message is whole.

@@ -159,7 +159,7 @@ struct InboundQueue {
 
     /// Whether the next read shall take handles. The process needs descriptors for other things than messages that
     /// nobody takes.
-    var takesHandles: Bool { acceptsHandles && handles.count < Self.keptHandles }
+    var takesHandles: Bool { acceptsHandles && handles.count + backlog.handleCount < Self.keptHandles }
 
     // MARK: What the owner tells
 
@@ -237,13 +237,11 @@ struct InboundQueue {
     mutating func next() -> Step {
         if !due.isEmpty { return due.removeFirst() }
         if canDeliver, let step = deliverBacklog() { return step }
-        if hasInput {
-            do throws(WireError) {
-                if let step = try decodeInput() { return step }
-                if handles.batchCount > 0 { try checkStrayHandles() }
-            } catch {
-                return violated(error)
-            }
+        do throws(WireError) {
+            if hasInput, let step = try decodeInput() { return step }
+            if handles.batchCount > 0 { try checkStrayHandles() }
+        } catch {
+            return violated(error)
         }
         if let step = endStep() { return step }
         if let step = grantStep() { return step }

@@ -74,6 +74,23 @@ def raised(context):
         program.expect_graceful_end()
 
 
+@clause("6", "the highest id is raised for one that has ended while all others last")
+def raised_for_one(context):
+    context.require_conversations()
+    if context.ids > 4000:
+        raise NotApplicable(f"it allows {context.ids}")
+    with context.start() as program:
+        lasting = [program.open(b"0", flags=OPEN) for _ in range(context.ids - 1)]
+        for id in lasting:
+            program.expect_value(0, id, is_open=True)
+        for number in range(3):
+            program.expect_value(number, program.open(b"%d" % number))
+        for id in lasting:
+            program.put_value(1, id=id)
+            program.expect_value(1, id)
+        program.expect_graceful_end()
+
+
 @clause("6", "a conversation that is cancelled makes room, too")
 def cancelled(context):
     context.require_conversations()
@@ -117,8 +134,9 @@ def late(context):
         program.send(frame(CANCEL, id=later))
         late_frames = [
             frame(BYTES, b"x", MORE, id=later), frame(MESSAGE, b"no JSON", id=later),
-            frame(BYTES, bytes(MOST), id=later), frame(BYTES, bytes(MOST), META, id=later), frame(FAILURE, b"{}", id=later), frame(END, id=later),
-            frame(END, id=later), frame(CANCEL, id=later), frame(CANCEL, id=id)]
+            frame(BYTES, bytes(MOST), id=later), frame(BYTES, bytes(MOST), META, id=later),
+            frame(FAILURE, b"{}", id=later), frame(END, id=later), frame(END, id=later), frame(CANCEL, id=later),
+            frame(CANCEL, id=id)]
         for data in late_frames:
             program.send(data)
         program.expect_works_beside()

@@ -58,14 +58,20 @@ def hello_body(limit=LIMIT, window=LARGEST, ids=IDS, features=("handles",)):
 
 
 class Context:
-    """What all clauses know: the command, the role of the program, and what its first hello said."""
+    """What all clauses know: the command, the role of the program, and what its hello says."""
 
     def __init__(self, role, command, seconds):
         self.role, self.command, self.seconds = role, command, seconds
         self.takes_handles = False
-        self.takes_conversations = False
         self.limit, self.window, self.ids = LIMIT, MOST, 0
         self.idle = None
+
+    def prepare(self):
+        with self.start() as program:
+            hello = program.wait_for_hello()
+            self.takes_handles = "handles" in hello["features"]
+            limits = hello["limits"]
+            self.limit, self.window, self.ids = limits["message"], limits["window"], limits.get("ids", 0)
 
     def start(self, limit=LIMIT, window=LARGEST, ids=IDS, features=("handles",), hello=True, **options):
         """The program, after this side's hello."""
@@ -96,7 +102,7 @@ class Context:
             raise NotApplicable("the hello does not name the feature `handles`")
 
     def require_conversations(self):
-        if not self.takes_conversations:
+        if self.ids == 0:
             raise NotApplicable("the hello allows no conversations")
 
 

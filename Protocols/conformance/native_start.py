@@ -109,13 +109,10 @@ def hello_first(context):
     with context.start(hello=False) as program:
         limits = program.wait_for_hello()["limits"]
         features = program.hello["features"]
-        context.takes_handles = "handles" in features
-        context.limit, context.window, context.ids = limits["message"], limits["window"], limits.get("ids", 0)
         program.stay_quiet()
         require(program.received == program.offset and not program.frames, "more than the hello came")
         program.send(frame(HELLO, hello_body()))
         program.expect_works()
-        context.takes_conversations = program.peer_allows > 0
         program.expect_graceful_end()
         return f"features {features}, limits {limits}"
 

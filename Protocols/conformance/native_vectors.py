@@ -25,8 +25,8 @@ def require_applicable(context, vector):
     """A vector says what its reader has announced; a program announces what it likes."""
     if vector.get("side", context.role) != context.role:
         raise NotApplicable(f"the reader is a {vector['side']}")
-    if "side" in vector and not context.takes_conversations:
-        raise NotApplicable("the hello allows no conversations")
+    if "side" in vector:
+        context.require_conversations()
     if vector.get("ids", context.ids) != context.ids or ("side" in vector and context.ids < 3):
         raise NotApplicable(f"the hello allows {context.ids} conversations")
     if vector.get("window", context.window) > context.window or vector.get("error") == "overCredit":

@@ -33,6 +33,9 @@ class Context:
     def start(self, **options):
         return NodeProgram(ROLES[self.role](self.command), seconds=self.seconds, **options)
 
+    def prepare(self):
+        pass
+
     def close(self):
         pass
 

@@ -321,6 +321,10 @@ def require(condition, explanation):
 def run(clauses, context, is_short, only=""):
     """Runs all clauses and prints what holds. Whether all that apply do."""
     counts = {"ok": 0, "FAILED": 0, "not applicable": 0}
+    try:
+        context.prepare()
+    except (Failure, OSError) as error:
+        print(f"The program has not begun as it has to: {error}", flush=True)
     for section, title, role, function in clauses.all:
         if role not in (None, context.role) or only not in title:
             continue

@@ -271,6 +271,21 @@ test('a conversation waits for its credit alone, and control frames wait for non
   assert.deepEqual(brief(one.take()), [[BYTES, 1], [BYTES, 1]]);
 });
 
+test('a description costs credit, and an end costs none', () => {
+  const one = new TestSender({ peer: {} });
+  one.take();
+  const meta = { name: 'x' };
+  const conversation = one.open(WINDOW / 2 - 64, { open: true });
+  one.add(conversation, WINDOW / 2 - 64 - 2 - json(meta).length, { open: true });
+  assert.deepEqual(one.take().map(({ cost }) => cost).reduce((sum, cost) => sum + cost), WINDOW);
+  one.add(conversation, 0, { open: true });
+  assert.deepEqual(one.take(), []);
+  one.sender.creditCame(conversation, WINDOW + 1, 0);
+  assert.equal(one.take().length, 1);
+  one.add(conversation, 0, { kind: END });
+  assert.deepEqual(brief(one.take()), [[END, 1]]);
+});
+
 test('conversations are opened in order, as many as the other side allows', () => {
   for (const [isChild, ids] of [[false, [1, 3, 5]], [true, [2, 4, 6]]]) {
     const one = new TestSender({ isChild, peer: { ids: 1 } });
@@ -743,6 +758,21 @@ test('a failure, a cancel and an end of the channel are thrown where answers are
   await assert.rejects(results[3], { code: 'disconnected' });
   assert.deepEqual(await results[4], [3]);
   assert.throws(() => channel.open(1, { name: 'x' }), { code: 'disconnected' });
+});
+
+test('answers that an iteration has not taken go to whoever asks for them', options, async (t) => {
+  const { channel, other, frame } = await pair(t);
+  const iterator = channel[Symbol.asyncIterator]();
+  const id = channel.open(1, { name: 'x' });
+  await channel.flush();
+  other.write(Buffer.concat([message(1, { id, flags: OPEN }), message('plain'), encodeFrame(PING, Buffer.alloc(8))]));
+  await frame(PONG);
+  const answers = channel.answers(id);
+  other.write(message(2, { id }));
+  const values = [];
+  for await (const { value } of answers) values.push(value);
+  assert.deepEqual(values, [1, 2]);
+  assert.equal((await iterator.next()).value.value, 'plain');
 });
 
 test('a message that is lost in a conversation fails it', options, async (t) => {

@@ -12,7 +12,7 @@ from wire import NO_WINDOW, Broken, Pipe, require
 
 SCHEDULES = 4000
 # How many schedules of a bad rule are tried, and how many of them have to fail.
-COMMON, RARE = (300, 10), (600, 1)
+COMMON, RARE = (300, 10), (600, 2)
 MOST_STEPS = 100_000
 
 
@@ -29,6 +29,7 @@ class Rules:
         "parent_blocks": (COMMON, "a parent reads nothing while it waits to write, as a child may"),
         "needs_no_credit": (COMMON, "a side with the largest window raises the highest id no more, either"),
         "one_queue": (COMMON, "a message that waits for credit holds up those of other ids behind it"),
+        "half_of_ids": (RARE, "the highest id is raised when half of the ids have ended, however many are left"),
         "late_credit_is_dropped": (RARE, "credit for an ended id is dropped with the highest id that it carries"),
     }
 
@@ -55,7 +56,7 @@ class Schedule:
         random = self.random
         window = NO_WINDOW if is_least else random.choice([64, 64, 65, 100, 200, NO_WINDOW])
         return {
-            "window": window, "ids": 0 if is_least else random.choice([0, 1, 1, 2, 4]), "is_least": is_least,
+            "window": window, "ids": 0 if is_least else random.choice([0, 1, 1, 2, 4, 4]), "is_least": is_least,
             "blocks": is_least or random.random() < 0.3, "finishes_one": random.random() < 0.5,
             "threshold": random.choice([1, window // 2]), "pings": random.randrange(3),
         }
@@ -72,14 +73,17 @@ class Schedule:
             self.parent.pace, self.child.pace, self.parent.pipe_in.capacity = 5, 300, 1000
             self.parent.ids = self.parent.told = 1
             most_plain = 0
+        lasting = {side: random.randrange(side.ids) if side.ids else 0 for side in self.sides}
         for side, other in ((self.parent, self.child), (self.child, self.parent)):
             consumer = random.choice(["there", "there", "late", "absent", "after"])
             if side.is_least:
                 consumer = "there"
             is_able = other.ids and not side.is_least
+            # What outlasts the others leaves them an id, and something to work on it.
             Program(
-                side, random, random.randrange(most_plain + 1), requests[side] if is_able else 0, consumer,
-                random.randrange(1, 4))
+                side, random, random.randrange(most_plain + 1), requests[side] if is_able else 0,
+                lasting[other] if is_able else 0, consumer, lasting[side] + random.randrange(1, 4),
+                lasting[side] > 0)
 
     def make_events(self):
         """What happens at some step, or when nothing else moves any more; in stages."""
@@ -121,10 +125,11 @@ class Schedule:
 
     def run(self):
         checked = self.is_early
+        moves = self.moves()
         for step in range(MOST_STEPS):
             if self.timed and self.timed[0][0] <= step:
                 self.timed.pop(0)[1]()
-            elif not self.move():
+            elif not self.move(moves):
                 if self.timed:
                     self.timed.pop(0)[1]()
                 elif not checked:
@@ -137,8 +142,7 @@ class Schedule:
                     return
         raise Broken("it does not come to rest")
 
-    def move(self):
-        """One thing that can happen now, whichever. False if nothing can."""
+    def moves(self):
         random = self.random
         moves = []
         for side in self.sides:
@@ -146,8 +150,13 @@ class Schedule:
                 lambda side=side: side.write(random.randrange(1, side.pace)),
                 lambda side=side: side.read(random.randrange(1, side.pace)),
                 side.program.step, side.close_if_ended]
-        random.shuffle(moves)
-        return any(move() for move in moves)
+        return moves
+
+    def move(self, moves):
+        """One thing that can happen now, whichever. False if nothing can."""
+        # An odd step reaches each of the eight.
+        start, step = self.random.randrange(8), self.random.choice([1, 3, 5, 7])
+        return any(moves[(start + step * number) % 8]() for number in range(8))
 
     # What has to hold
 

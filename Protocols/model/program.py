@@ -25,6 +25,8 @@ class Asker:
         # Whether it goes on sending when all has come back.
         self.is_stubborn = random.random() < 0.5
         self.patience = random.randrange(5, 60) if random.random() < 0.3 else None
+        # It ends its direction when the other requests have ended, as a subscription may.
+        self.outlasts = False
         self.lane = None
         self.sent = self.received = 0
         # Steps until it takes what comes next.
@@ -66,6 +68,8 @@ class Asker:
             meta = self.random.randrange(1, 8) if self.sent == 0 else 0
             self.side.send(self.lane, some_message(self.random, self.sent, is_last, meta))
             self.sent = None if is_last else self.sent + 1
+        elif self.outlasts and not self.program.others_have_ended():
+            return False
         else:
             kind = FAILURE if self.last == "failure" else END
             self.side.send(self.lane, Item(kind, 3 if kind == FAILURE else 0, True, number=self.sent))
@@ -112,10 +116,10 @@ class Handler:
     def __init__(self, program, lane, random):
         self.program, self.side, self.lane, self.random = program, program.side, lane, random
         middle = [random.choice(["take", "send"]) for _ in range(random.choice([0, 0, 1, 3, 8]))]
-        last = random.choice(["reply", "reply", "reply", "end", "failure", "cancel"])
+        # Afterwards it may take what is left, or gives it up; where a request may last, it stays to the end.
+        last = random.choice(["reply", "reply", "reply", "end", *([] if program.lasts else ["failure", "cancel"])])
         self.steps = ["take", *middle, last]
-        # Afterwards it may take what is left, or gives it up.
-        self.drains = random.random() < 0.5
+        self.drains = program.lasts or random.random() < 0.5
         self.linger = random.randrange(4)
         self.sent = self.received = 0
         self.has_started = self.has_stopped = False
@@ -192,7 +196,7 @@ class Handler:
 
 
 class Program:
-    def __init__(self, side, random, plain, requests, consumer, slots):
+    def __init__(self, side, random, plain, requests, lasting, consumer, slots, lasts):
         self.side, self.random = side, random
         side.program = side.zero.owner = self
         self.plain = plain
@@ -200,9 +204,18 @@ class Program:
         # `there`, `late`, `absent`, or `after`: it takes messages when its requests have ended.
         self.consumer = consumer
         self.takes = consumer == "there"
-        self.askers = [Asker(self, random) for _ in range(requests)]
+        self.askers = [Asker(self, random) for _ in range(requests + lasting)]
+        for asker in self.askers[requests:]:
+            asker.outlasts = asker.is_stubborn = True
+            asker.patience, asker.last = None, "end"
+        random.shuffle(self.askers)
         self.handlers = []
         self.slots, self.running = slots, 0
+        # Whether the other side has requests that outlast its others.
+        self.lasts = lasts
+
+    def others_have_ended(self):
+        return all(asker.end for asker in self.askers if not asker.outlasts)
 
     def step(self):
         if self.side.is_stopped:

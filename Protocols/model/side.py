@@ -227,10 +227,14 @@ class Side:
         if self.rules.needs_no_credit and self.window == NO_WINDOW:
             return due
         lanes = [lane for lane in self.lanes.values() if self.is_due(lane)]
-        if not lanes and self.ids + self.finished > self.told:
+        if not lanes and self.raises_ids():
             # Every credit frame carries the highest id; it has one of its own if there is no other.
             lanes = [self.zero]
         return due + [lambda lane=lane: self.credit_frame(lane) for lane in lanes]
+
+    def raises_ids(self):
+        least = self.ids // 2 if self.rules.half_of_ids else 1
+        return self.ids + self.finished - self.told >= max(1, least)
 
     def is_due(self, lane):
         is_counted = self.window != NO_WINDOW and not (lane.in_ended and not self.rules.total_credit)
@@ -267,7 +271,8 @@ class Side:
     def credit_frame(self, lane):
         if self.window != NO_WINDOW:
             lane.reading.limit = max(lane.reading.limit, self.wanted(lane))
-        self.told = self.ids + self.finished
+        if self.raises_ids():
+            self.told = self.ids + self.finished
         id = 0 if self.rules.total_credit else lane.id
         return Frame(CREDIT, id, value=(lane.reading.limit, self.told))
 

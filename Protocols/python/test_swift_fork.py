@@ -33,13 +33,13 @@ NAMES = {
     HELLO: "hello", ABORT: "abort", PING: "ping", PONG: "pong", CREDIT: "credit", CANCEL: "cancel", END: "end",
     MESSAGE: "message", BYTES: "bytes", FAILURE: "failure",
 }
-SECONDS = 20
+SECONDS = float(os.environ.get("TEST_SECONDS", 20))
 WINDOW = swift_fork.DEFAULT_WINDOW
 
 
 def setUpModule():
     # Whatever waits for ever says where, and fails.
-    faulthandler.dump_traceback_later(150, exit=True)
+    faulthandler.dump_traceback_later(8 * SECONDS, exit=True)
 
 
 def tearDownModule():
@@ -1253,6 +1253,13 @@ class Descriptors(Sockets):
         self.assertEqual(self.receive(right).value, "after")
         self.wait_until(lambda: left.peer)
         self.assert_refused("handlesNotTaken", left.send, "never", [0])
+
+    def test_a_lost_message_takes_its_descriptors_with_it(self):
+        channel, other = self.raw()
+        before = len(os.listdir("/proc/self/fd"))
+        self.send_with(other, encoded(MESSAGE, b"[1,]", 0, 0, 2), 2)
+        self.assert_lost(channel, "syntax")
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
     def test_a_message_whose_descriptors_find_no_room_is_lost_alone(self):
         left, right = self.pair()

@@ -540,7 +540,12 @@ def ids():
              [header("message", 20, id=own, flags=META)], error="idNotOpened")
         both("data with the reader's second id, and it has opened one", [header("message", 1, id=own + 2)],
              error="idNotOpened", opened=1)
+        both("data with an id of the reader's own that it has not opened, below the sender's",
+             [ask(first), ask(second), header("message", 1, id=own)], [asked(first), asked(second)],
+             error="idNotOpened")
         for kind, size in (("credit", 16), ("cancel", 0), ("end", 0)):
+            both(f"a control frame of the sender's next id, below the reader's: {kind}",
+                 [header(kind, size, id=first)], error="idNotOpened", opened=2)
             both(f"a control frame of the sender's next id: {kind}", [header(kind, size, id=first)],
                  error="idNotOpened")
             both(f"a control frame of the reader's next id: {kind}", [header(kind, size, id=own + 2)],
@@ -645,6 +650,9 @@ def ids():
         after_hello(f"a failure {name}", [frame("failure", body, 1)], [got("failure", body, 1)], **ASKED)
     after_hello("a failure that is not UTF-8", [frame("failure", b'{"code":"\xff","message":""}', 1)],
                 [got("failure", b'{"code":"\xff","message":""}', 1)], **ASKED)
+    after_hello("what comes after a failure that follows a last message is late",
+                [ask(), frame("failure", failure, 1), frame("message", "1", 1), frame("end", id=1)], [asked(), read],
+                **CHILD)
     after_hello("what comes after a failure is late",
                 [frame("failure", failure, 1), frame("message", "1", 1), frame("failure", failure, 1),
                  frame("end", id=1), frame("cancel", id=1)], [read], **ASKED)

@@ -36,7 +36,8 @@ struct InboundQueue {
         case abort(WireError)
         /// The peer has given the channel up, or its stream has ended: nothing that is written is read.
         case peerGone(Closing)
-        /// All that the peer said has been read.
+        /// All that the peer said has been read. Somebody may still be about to come for what is unread, or for the
+        /// error that was told.
         case exhausted(hasUnread: Bool)
         /// All that the peer said has been delivered.
         case delivered
@@ -124,6 +125,8 @@ struct InboundQueue {
 
     private var end = End.none
     private var isExhaustedTold = false
+    /// An error has been told at the end.
+    private var hasFailed = false
     /// Nothing more is read at all.
     private(set) var isStreamEnded = false
     /// Steps that are due before anything else.
@@ -216,7 +219,7 @@ struct InboundQueue {
         hasPeerLeftUnread = hasPeerLeftUnread || leftUnread
         // A direction of Node's ends by itself. The end of frames is a frame, and without it the peer is gone.
         if dialect == .native || error != nil { due.append(.peerGone(.byPeer)) }
-        endData(error ?? (hasBegun ? .protocolViolation(.truncated) : nil))
+        endData(error ?? (hasBegun ? violation(.truncated) : nil))
     }
 
     /// Whether a message, or a frame, has come in part.
@@ -224,6 +227,12 @@ struct InboundQueue {
         if isExhausted { return false }
         if dialect == .node { return lines.openPosition != nil }
         return frames.openPosition != nil || frame != nil || main.begun != nil || lanes.contains { $0.value.begun != nil }
+    }
+
+    /// The socket is about to be closed: all that matters has been read.
+    mutating func stopReading() {
+        isStreamEnded = true
+        isReadable = false
     }
 
     /// Ends it before anything was read.
@@ -315,9 +324,14 @@ struct InboundQueue {
     mutating func violated(_ error: WireError) -> Step {
         isStreamEnded = true
         isReadable = false
-        let opening = dialect == .native ? frames.foreignOpening : nil
-        endData(opening.map { .notSpoken(opening: $0, error) } ?? .protocolViolation(error))
+        endData(violation(error))
         return .abort(error)
+    }
+
+    /// A peer that does not speak the protocol at all is told as that.
+    private func violation(_ error: WireError) -> ChannelError {
+        let opening = dialect == .native ? frames.foreignOpening : nil
+        return opening.map { .notSpoken(opening: $0, error) } ?? .protocolViolation(error)
     }
 
     /// The peer has given up.
@@ -335,8 +349,14 @@ struct InboundQueue {
             held = []
             _ = handles.removeAll()
         }
-        guard case .none = end else { return }
-        end = .data(error)
+        switch end {
+        case .none: end = .data(error)
+        case .data(nil):
+            // What is wrong after the last message is told, too.
+            end = .data(error)
+            return
+        case .data, .delivered: return
+        }
         main.begun = nil
         main.hasEnded = true
         lanes.removeAll()
@@ -349,13 +369,14 @@ struct InboundQueue {
         let isNext = backlog.isEmpty && (canDeliver || !hasConsumer)
         if isNext, let error {
             end = .data(nil)
+            hasFailed = true
             return .fail(error)
         }
         if !isExhaustedTold {
             isExhaustedTold = true
-            return .exhausted(hasUnread: hasUnread)
+            return .exhausted(hasUnread: hasUnread || hasFailed)
         }
-        guard isNext else { return nil }
+        guard backlog.isEmpty, canDeliver else { return nil }
         end = .delivered
         return .delivered
     }

@@ -120,7 +120,7 @@ struct ChannelEndTests {
     @Test("an abort finds its place between two frames, also where one has been written in part")
     func abortBetweenFrames() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         try one.channel.send(bytes: [UInt8](repeating: 5, count: 2_000_000))
         two.writeAll([0, 0, 0, 0])
         var kinds: [UInt8] = []
@@ -134,7 +134,7 @@ struct ChannelEndTests {
     func resetPeer() async throws {
         let (one, two) = try End.facingSocket()
         try one.channel.send(bytes: [UInt8](repeating: 1, count: 100_000))
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(frame(.message, "1".utf8) + frame(.message, "2".utf8))
         two.close()
         #expect(try await one.allEvents() == [.json(1), .json(2), .delivered])
@@ -144,7 +144,7 @@ struct ChannelEndTests {
     @Test("the end of a peer that nobody listened to is told at once, and its messages to whoever comes then")
     func lateConsumer() async throws {
         let (one, two) = try End.facingSocket(consumes: false)
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(frame(.message, "1".utf8))
         two.close()
         try await one.journal.wait(forCount: 1)
@@ -156,7 +156,7 @@ struct ChannelEndTests {
     @Test("the end is told once a paused channel has been resumed, after its messages")
     func pausedEnd() async throws {
         let (one, two) = try End.facingSocket { end, event in if event.isMessage { end.channel.pause() } }
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         for number in 0..<3 { two.writeAll(frame(.message, "\(number)".utf8)) }
         two.close()
         for count in 1...3 {
@@ -171,7 +171,7 @@ struct ChannelEndTests {
     @Test("a process that has ended ends its channel, even where another holds its end of the socket")
     func endedProcess() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(frame(.message, "1".utf8))
         one.onLoop { $0.peerProcessEnded() }
         #expect(try await one.allEvents() == [.json(1), .delivered])
@@ -183,7 +183,7 @@ struct ChannelEndTests {
     func goneBefore() async throws {
         let one = try System.socketPair().split { ours, theirs in
             let two = PlainSocket(theirs.take())
-            try two.writeHello()
+            try two.writeHello(messageLimit: 4 << 20)
             two.writeAll(frame(.message, "1".utf8))
             two.close()
             return try End.open(ours)
@@ -260,7 +260,7 @@ struct ChannelEndTests {
     @Test("messages before a broken frame are delivered, and those after it are not")
     func messagesAroundGarbage() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(frame(.message, "1".utf8) + [0, 0, 0, 12, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] + frame(.message, "2".utf8))
         let wanted: [Event] = [.json(1), .failed("protocolViolation \(WireError.unknownKind(0x77))"), .delivered]
         #expect(try await one.allEvents() == wanted)
@@ -269,7 +269,7 @@ struct ChannelEndTests {
     @Test("descriptors that are announced and do not come are an error")
     func announcedDescriptors() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(frame(.message, "1".utf8, handleCount: 1))
         let error = WireError.handlesDoNotMatch(announced: 1, received: 0)
         #expect(try await one.allEvents() == [.failed("protocolViolation \(error)"), .delivered])
@@ -286,7 +286,7 @@ struct ChannelEndTests {
     @Test("a message that can't be read is one error, and the next one is delivered")
     func badPayloads() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         let deep = String(repeating: "[", count: 513) + String(repeating: "]", count: 513)
         let bad: [([UInt8], String)] = [
             (Array("{".utf8), "syntax"), ([], "syntax"), ([0x22, 0xff, 0x22], "invalidUTF8"),
@@ -303,7 +303,7 @@ struct ChannelEndTests {
     @Test("a channel that its peer has given up says why")
     func abort() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(try Abort(code: "", message: "it was enough").frame())
         two.close()
         #expect(try await one.allEvents() == [.failed("aborted : it was enough"), .delivered])
@@ -400,7 +400,7 @@ struct ChannelEndTests {
     @Test("descriptors that nobody announced are an error, after the messages that came with them")
     func strayDescriptors() async throws {
         let (one, two) = try End.facingSocket(consumes: false)
-        try two.writeHello()
+        try two.writeHello(messageLimit: 4 << 20)
         two.writeAll(frame(.message, "1".utf8))
         two.write(frame(.message, "2".utf8), handles: [two.rawValue])
         two.writeAll(frame(.message, "3".utf8))

@@ -170,9 +170,10 @@ struct ChannelTests {
         var accepted = 15
         for number in 0..<accepted { try one.channel.send(bytes: [UInt8](repeating: UInt8(number), count: 100_000)) }
         // From here on nothing is written: the peer has no consumer, and its window is used up.
-        try await eventually("the window is used up") { one.channel.outbound.withLock { $0.queue.awaitsPeer } }
-        try await eventually("it stays so") { two.channel.inbound.queue.main.credit.limit >= 1 << 20 }
-        try await eventually("the window is used up") { one.channel.outbound.withLock { $0.queue.awaitsPeer } }
+        try await eventually("the window is used up") {
+            let isAllGranted = two.channel.inbound.queue.main.credit.limit >= 1 << 20
+            return isAllGranted && one.channel.outbound.withLock { $0.queue.awaitsPeer }
+        }
         while failure({ try one.channel.send(bytes: [UInt8](repeating: UInt8(accepted & 255), count: 100_000)) }) == nil
         {
             accepted += 1
@@ -210,7 +211,10 @@ struct ChannelTests {
         let (one, two) = try End.pair(consumes: false)
         try await one.helloHasCome()
         for _ in 0..<200 { try one.channel.send(bytes: [UInt8](repeating: 9, count: 20_000)) }
-        try await eventually("the window is used up") { one.channel.outbound.withLock { $0.queue.awaitsPeer } }
+        try await eventually("the window is used up") {
+            let isAllGranted = two.channel.inbound.queue.main.credit.limit >= 1 << 20
+            return isAllGranted && one.channel.outbound.withLock { $0.queue.awaitsPeer && $0.queue.main.credit.offset >= 1 << 20 }
+        }
         let queued = one.channel.outbound.withLock { $0.queue.queuedCount }
         #expect(queued >= 200 * 20_000 - (1 << 20) - 20_064)
         try await stays(for: .milliseconds(50)) { one.channel.outbound.withLock { $0.queue.queuedCount } }

@@ -1,4 +1,5 @@
 import JSONCodec
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -15,103 +16,119 @@ struct FrameEncoderTests {
         }
     }
 
+    private func message(_ value: some Encodable, description: MessageDescription? = nil) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try FrameEncoder.appendMessage(value, description: description, to: &bytes)
+        return bytes
+    }
+
     @Test("a header has the layout that the specification gives")
     func header() {
-        let header = FrameHeader(kind: .bytes, hasMore: true, handleCount: 0x0203, bodyCount: 0x01_0000)
-        #expect(header.bytes == [0x00, 0x01, 0x00, 0x04, 0x11, 0x01, 0x02, 0x03])
-        #expect(FrameHeader(kind: .message, bodyCount: 0).bytes == [0, 0, 0, 4, 0x10, 0, 0, 0])
+        let header = FrameHeader(
+            kind: .bytes, flags: [.more, .meta], handleCount: 0x0203, id: 0x0405_0607_0809_0a0b, bodyCount: 0x01_0000)
+        #expect(header.bytes == [UInt8](hex: "0001000c 11 05 0203 0405060708090a0b"))
+        #expect(
+            FrameHeader(kind: .message, flags: .open, bodyCount: 0).bytes
+                == [UInt8](hex: "0000000c 10 02 0000 0000000000000000"))
+        var bytes = [UInt8](repeating: 7, count: 18)
+        FrameHeader(kind: .end, bodyCount: 0).write(to: &bytes, at: 1)
+        #expect(bytes == [UInt8](hex: "07 0000000c 07 00 0000 0000000000000000 07"))
     }
 
-    @Test("a message is the example of the specification, byte by byte")
-    func message() throws {
-        var bytes: [UInt8] = []
-        try FrameEncoder.appendMessage("Hello", to: &bytes)
-        #expect(bytes == [UInt8](hex: "0000000b 10 00 0000 22 48656c6c6f 22"))
+    @Test("messages are the examples of the specification, byte by byte")
+    func examples() throws {
+        var bytes = try message("Hello")
+        FrameHeader(kind: .message, bodyCount: bytes.count - 16).write(to: &bytes, at: 0)
+        #expect(bytes == [UInt8](hex: "00000013 10 00 0000 0000000000000000 22 48656c6c6f 22"))
+        bytes = try message("a.png.gif", description: MessageDescription(name: "resize"))
+        FrameHeader(kind: .message, flags: .meta, id: 1, bodyCount: bytes.count - 16).write(to: &bytes, at: 0)
+        let wanted = """
+            0000002a 10 04 0000 0000000000000001 0011 7b226e616d65223a22726573697a65227d 22612e706e672e67696622
+            """
+        #expect(bytes == [UInt8](hex: wanted))
     }
 
-    @Test("what is encoded is decoded to the same, whole and in any portions")
-    func roundTrip() throws {
-        var bytes = try Hello(messageLimit: 4096, features: ["a", "b"]).frame()
-        try FrameEncoder.appendMessage(["key": ["ü", "🐢"]], to: &bytes)
-        bytes += FrameEncoder.frame(.bytes, [])
-        bytes += FrameEncoder.frame(.bytes, Array(0...255))
-        bytes += try Abort(message: "the end").frame()
-        let reading = Reading(whole: bytes, limit: 4096)
-        #expect(reading.frames.map(\.kind) == [.hello, .message, .bytes, .bytes, .abort])
-        #expect(reading.frames[1].bytes == Array(#"{"key":["ü","🐢"]}"#.utf8))
-        #expect(reading.frames[2].bytes == [])
-        #expect(reading.frames[3].bytes == Array(0...255))
-        #expect(reading.error == nil)
-        #expect(reading.atEnd == nil)
-        #expect(Reading(byteByByte: bytes, limit: 4096) == reading)
-        for index in bytes.indices { #expect(Reading(bytes, cutAt: index, limit: 4096) == reading) }
-    }
-
-    @Test("a body that can't be written leaves the bytes as they were")
-    func failure() throws {
+    @Test("room for a header is left in front of a body, and what cannot be written leaves nothing behind")
+    func bodies() throws {
         var bytes: [UInt8] = [1, 2, 3]
         #expect(throws: Refusal.self) { try FrameEncoder.appendMessage(Unwilling(), to: &bytes) }
         #expect(throws: (any Error).self) { try FrameEncoder.appendMessage(Double.nan, to: &bytes) }
+        #expect(throws: (any Error).self) {
+            let long = MessageDescription(name: String(repeating: "x", count: 65_536))
+            try FrameEncoder.appendMessage(1, description: long, to: &bytes)
+        }
         #expect(bytes == [1, 2, 3])
+        FrameEncoder.appendBody([8, 9], to: &bytes)
+        #expect(bytes == [1, 2, 3] + [UInt8](repeating: 0, count: 16) + [8, 9])
+        #expect(try message([1]) == [UInt8](repeating: 0, count: 16) + Array("[1]".utf8))
     }
 
-    @Test(
-        "a body is cut into fragments of the fragment size, all but the last of them marked",
-        arguments: [0, 1, FrameEncoder.fragmentSize, FrameEncoder.fragmentSize + 1, 3 * FrameEncoder.fragmentSize])
-    func fragments(_ count: Int) {
-        let fragments = FrameEncoder.fragments(.bytes, bodyCount: count)
-        #expect(fragments.map(\.range.count).reduce(0, +) == count)
-        #expect(fragments.first?.range.lowerBound == 0)
-        #expect(zip(fragments, fragments.dropFirst()).allSatisfy { $0.range.upperBound == $1.range.lowerBound })
-        #expect(fragments.map(\.header.hasMore) == fragments.indices.map { $0 < fragments.count - 1 })
-        for fragment in fragments {
-            #expect(fragment.header.bodyCount == fragment.range.count)
-            #expect(fragment.range.count <= FrameEncoder.fragmentSize)
-            #expect(!fragment.range.isEmpty || count == 0)
+    @Test("a control frame has its numbers as body")
+    func control() {
+        #expect(FrameEncoder.control(.end) == [UInt8](hex: "0000000c 07 00 0000 0000000000000000"))
+        #expect(FrameEncoder.control(.cancel, id: 258) == [UInt8](hex: "0000000c 06 00 0000 0000000000000102"))
+        #expect(
+            FrameEncoder.control(.ping, id: 0, 7)
+                == [UInt8](hex: "00000014 03 00 0000 0000000000000000 0000000000000007"))
+        let credit = "0000001c 05 00 0000 0000000000000003 0000000000010000 00000000000000ff"
+        #expect(FrameEncoder.control(.credit, id: 3, 65_536, 255) == [UInt8](hex: credit))
+    }
+
+    @Test("the message that only opens a conversation is one that a reader takes")
+    func emptyOpening() throws {
+        let frame = try #require(Reading(whole: Example.hello + FrameEncoder.emptyOpening(5)).frames.last)
+        #expect(frame.header == FrameHeader(kind: .bytes, flags: .meta, id: 5, bodyCount: 4))
+        try frame.body.withUnsafeBytes { buffer in
+            var body = buffer
+            let description = try MessageDescription(from: &body)
+            #expect(description == MessageDescription())
+            #expect(body.isEmpty)
         }
     }
 
-    @Test("fragments put together are the body that was cut")
-    func fragmentRoundTrip() throws {
-        let body = (0..<FrameEncoder.fragmentSize * 2 + 12_345).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-        var bytes = try Hello(messageLimit: 1024).frame()
-        for (header, range) in FrameEncoder.fragments(.bytes, bodyCount: body.count) {
-            bytes += header.bytes + body[range]
-        }
-        let portions = stride(from: 0, to: bytes.count, by: 65_536).map { bytes[$0..<min($0 + 65_536, bytes.count)] }
-        let reading = Reading(portions, limit: body.count)
-        #expect(reading.frames.count == 2)
-        #expect(reading.frames.last?.bytes == body)
-        #expect(Reading(portions, limit: body.count - 1).error?.name == "tooLong")
-    }
-}
-
-@Suite("Hello and abort")
-struct HelloTests {
-    @Test("a hello says what it was made of")
+    @Test("what is encoded is read as the same, whole and in any portions")
     func roundTrip() throws {
-        let hello = Hello(messageLimit: 123_456, features: ["descriptors"])
-        let read = try Array(hello.frame()[8...]).withUnsafeBytes { try Hello(body: $0) }
-        #expect(read == hello)
-        #expect(read.version == Hello.Version(major: 1, minor: 0))
-        #expect(read.limits.message == 123_456)
-    }
-
-    @Test("another major version is named before anything else of the hello is read")
-    func version() {
-        let body = Array(#"{"version":{"major":7,"minor":0},"limits":"none"}"#.utf8)
-        #expect(throws: WireError.unsupportedVersion(7)) { try body.withUnsafeBytes { try Hello(body: $0) } }
-    }
-
-    @Test("an abort that can't be read is an abort all the same")
-    func unreadableAbort() throws {
-        for body in ["", "{", "[]", #"{"code":1,"message":"x"}"#, #"{"code":"x"}"#] {
-            let abort = Array(body.utf8).withUnsafeBytes { Abort(body: $0) }
-            #expect(abort.code == "unreadable")
-            #expect(!abort.message.isEmpty)
+        var message = try message(["key": ["ü", "🐢"]])
+        FrameHeader(kind: .message, bodyCount: message.count - 16).write(to: &message, at: 0)
+        var bytes = Example.hello + message
+        bytes += Example.frame(.bytes) + Example.frame(.bytes, Array(0...255), flags: .open, id: .max)
+        bytes += FrameEncoder.control(.credit, 1, 2)
+        bytes += try Abort(message: "the end").frame()
+        let reading = Reading(whole: bytes)
+        #expect(reading.frames.map(\.header.kind) == [.hello, .message, .bytes, .bytes, .credit, .abort])
+        #expect(reading.frames[1].body == Array(#"{"key":["ü","🐢"]}"#.utf8))
+        #expect(reading.frames[2].body == [])
+        #expect(reading.frames[3].body == Array(0...255))
+        #expect(reading.frames[3].header.id == .max)
+        #expect(reading.error == nil && reading.openPosition == nil)
+        #expect(Reading(byteByByte: bytes) == reading)
+        for index in bytes.indices {
+            #expect(Reading(bytes, cutAt: index) == reading)
+            // And a stream that ends there has ended in a frame, if not between two.
+            let isBorder = index == 0 || reading.frames.contains { $0.position == UInt64(index) }
+            #expect((Reading(whole: Array(bytes[..<index])).openPosition == nil) == isBorder)
         }
-        let abort = Abort(message: "it was long")
-        #expect(try Array(abort.frame()[8...]).withUnsafeBytes { Abort(body: $0) } == abort)
-        #expect(abort.code == "protocolViolation")
+    }
+
+    // MARK: What has been written of frames
+
+    @Test("the border after a frame that has been begun is found at every place, and so are the messages behind it")
+    func borders() {
+        let frames = [
+            Example.frame(.bytes, [1, 2]), FrameEncoder.control(.ping, id: 0, 1),
+            Example.frame(.message, [3], flags: .more),
+            Example.frame(.message), FrameEncoder.control(.end, id: 1), Example.frame(.failure, [4], id: 1),
+        ]
+        let bytes = Array(frames.joined())
+        var borders = [0]
+        for frame in frames { borders.append(borders[borders.count - 1] + frame.count) }
+        for offset in 0...bytes.count {
+            let border = borders.first { $0 >= offset }
+            #expect(FrameEncoder.frameBorder(in: bytes, from: offset) == border)
+            // The frames that end a message are the first, the fourth and the last.
+            let count = [1, 4, 6].count { borders[$0] > offset }
+            #expect(FrameEncoder.messageCount(in: bytes, behind: offset) == count)
+        }
+        #expect(FrameEncoder.id(in: Example.header(.bytes, 0, id: 0x0102_0304_0506_0708)) == 0x0102_0304_0506_0708)
     }
 }

@@ -11,14 +11,15 @@ struct LineDecoderTests {
         var decoder = LineDecoder(messageLimit: limit)
         var lines: [String] = []
         var positions: [UInt64] = []
+        var spare: [UInt8] = []
         do throws(WireError) {
             for start in stride(from: 0, to: text.count, by: portion) {
                 let end = min(start + portion, text.count)
                 try Array(text[start..<end]).withUnsafeBufferPointer { (bytes) throws(WireError) in
                     var input = UnsafeRawBufferPointer(bytes)
-                    while let frame = try decoder.next(from: &input) {
-                        positions.append(frame.position)
-                        lines.append(String(decoding: frame.bytes(), as: UTF8.self))
+                    while let line = try decoder.next(from: &input, spare: &spare) {
+                        positions.append(line.position)
+                        lines.append(String(decoding: line.body.bytes(), as: UTF8.self))
                     }
                     #expect(input.isEmpty)
                 }
@@ -49,9 +50,10 @@ struct LineDecoderTests {
             if place > 0 { bytes[place - 1] = 11 }
             if place < 23 { bytes[place + 1] = 9 }
             var decoder = LineDecoder(messageLimit: 100)
+            var spare: [UInt8] = []
             let count = bytes.withUnsafeBytes { buffer -> Int? in
                 var input = buffer
-                return try? decoder.next(from: &input)?.bytes().count
+                return try? decoder.next(from: &input, spare: &spare)?.body.count
             }
             #expect(count == place)
         }
@@ -63,7 +65,7 @@ struct LineDecoderTests {
     func limit(_ portion: Int) {
         let most = [UInt8](repeating: 0x61, count: 100)
         #expect(read(most + [10], portion: portion).lines.count == 1)
-        guard case .tooLong(_, 100) = read(most + [0x61], portion: portion).error else {
+        guard case .messageTooLong(_, 100) = read(most + [0x61], portion: portion).error else {
             Issue.record("It was taken.")
             return
         }
@@ -73,10 +75,36 @@ struct LineDecoderTests {
     func truncated() {
         #expect(read(Array("one\ntw".utf8), portion: 3).error == .truncated)
         var decoder = LineDecoder(messageLimit: 100)
+        var spare: [UInt8] = []
         [UInt8]("1\n23".utf8).withUnsafeBytes { bytes in
             var input = bytes
-            while (try? decoder.next(from: &input)) != nil {}
+            while (try? decoder.next(from: &input, spare: &spare)) != nil {}
         }
         #expect(decoder.openPosition == 2)
+    }
+
+    @Test("a line that lies whole in the input is passed on where it lies, and another is gathered in spare memory")
+    func memory() throws {
+        var decoder = LineDecoder(messageLimit: 100_000)
+        var spare: [UInt8] = []
+        spare.reserveCapacity(50_000)
+        let address = spare.withUnsafeBytes { $0.baseAddress }
+        try [UInt8]("12\n3".utf8).withUnsafeBytes { bytes in
+            var input = bytes
+            let line = try #require(try decoder.next(from: &input, spare: &spare))
+            guard case .borrowed(let body) = line.body else {
+                Issue.record("The line was gathered.")
+                return
+            }
+            #expect(body.baseAddress == bytes.baseAddress && body.count == 2)
+            #expect(try decoder.next(from: &input, spare: &spare) == nil)
+        }
+        #expect(spare.capacity == 0)
+        try [UInt8]("4\n".utf8).withUnsafeBytes { bytes in
+            var input = bytes
+            let memory = try decoder.next(from: &input, spare: &spare)?.body.spentMemory()
+            #expect(memory == Array("34".utf8))
+            #expect(memory?.withUnsafeBytes { $0.baseAddress } == address)
+        }
     }
 }

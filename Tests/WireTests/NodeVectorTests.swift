@@ -1,5 +1,5 @@
-import Foundation
 import JSONCodec
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -14,7 +14,7 @@ struct NodeVectors: Decodable {
         var bytes: [UInt8] { body.map { Array($0.utf8) } ?? (bodyParts ?? []).flatMap(\.bytes) }
     }
 
-    struct Stream: Decodable, CustomTestStringConvertible {
+    struct Stream: Decodable, CustomStringConvertible {
         let name: String
         let text: String?
         let hex: String?
@@ -26,20 +26,12 @@ struct NodeVectors: Decodable {
         var bytes: [UInt8] {
             text.map { Array($0.utf8) } ?? hex.map { [UInt8](hex: $0) } ?? (parts ?? []).flatMap(\.bytes)
         }
-        var testDescription: String { name }
+        var description: String { name }
     }
 
     let streams: [Stream]
 
-    static let all: NodeVectors = {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let file = folder.appendingPathComponent("../../Protocols/vectors/node-json.json").standardized
-        do {
-            return try JSONDecoder().decode(NodeVectors.self, from: Data(contentsOf: file))
-        } catch {
-            fatalError("\(file.path) can't be read: \(error)")
-        }
-    }()
+    static let all: NodeVectors = Vectors.read("node-json.json")
 }
 
 @Suite("Test vectors of the Node dialect")
@@ -55,12 +47,15 @@ struct NodeVectorTests {
     private func read(_ bytes: [UInt8], portion: Int) throws -> Outcome {
         var outcome = Outcome()
         var decoder = LineDecoder(messageLimit: 64 << 20)
+        var spare: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: portion) {
             try Array(bytes[start..<min(start + portion, bytes.count)]).withUnsafeBytes { portion in
                 var input = portion
-                while outcome.error == nil, let line = try decoder.next(from: &input) {
+                while outcome.error == nil, let line = try decoder.next(from: &input, spare: &spare) {
                     do {
-                        let document = try line.withBytes { try JSONDocument(parsing: $0, numbersAreDoubles: true) }
+                        let document = try line.body.withBytes {
+                            try JSONDocument(parsing: $0, numbersAreDoubles: true)
+                        }
                         if case .user(let document) = NodeMessage(document) { outcome.messages.append(document.json) }
                     } catch let error as JSONError {
                         outcome.error = "\(error.code)"

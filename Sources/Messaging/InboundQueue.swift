@@ -149,6 +149,9 @@ struct InboundQueue {
     var hasUnread: Bool { !backlog.isEmpty }
     var hasInput: Bool { !input.isEmpty || !held.isEmpty }
 
+    /// A frame has come of which nothing is missing: it has no body, and was looked up behind the last bytes.
+    private var hasWholeFrame: Bool { frame != nil && frames.missing == 0 }
+
     private var wantsToRead: Bool {
         if isStreamEnded { return false }
         if dialect == .native { return true }
@@ -223,7 +226,8 @@ struct InboundQueue {
     private var hasBegun: Bool {
         if isExhausted { return false }
         if dialect == .node { return lines.openPosition != nil }
-        return frames.openPosition != nil || frame != nil || main.begun != nil || lanes.contains { $0.value.begun != nil }
+        return frames.openPosition != nil || frame != nil || main.begun != nil
+            || lanes.contains { $0.value.begun != nil }
     }
 
     /// Ends it before anything was read.
@@ -237,7 +241,7 @@ struct InboundQueue {
     mutating func next() -> Step {
         if !due.isEmpty { return due.removeFirst() }
         if canDeliver, let step = deliverBacklog() { return step }
-        if hasInput {
+        if hasInput || hasWholeFrame {
             do throws(WireError) {
                 if let step = try decodeInput() { return step }
                 if handles.batchCount > 0 { try checkStrayHandles() }
@@ -337,7 +341,17 @@ struct InboundQueue {
             held = []
             _ = handles.removeAll()
         }
-        guard case .none = end else { return }
+        switch end {
+        case .none:
+            break
+        case .data(let earlier):
+            end = .data(earlier ?? error)
+            return
+        case .delivered:
+            // An abort, or a mistake, in what may follow the end.
+            if let error { due.append(.fail(error)) }
+            return
+        }
         end = .data(error)
         main.begun = nil
         main.hasEnded = true

@@ -32,9 +32,9 @@ let package = Package(
         .target(
             name: "Fork", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", logging, system] + collections),
         .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec"]),
-        .target(name: "TestSupport", dependencies: ["Reactor"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Reactor", "Wire"], path: "Tests/TestSupport"),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport", system]),
-        //.testTarget(name: "WireTests", dependencies: ["Wire", "JSONCodec"]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "JSONCodec", "TestSupport"]),
         .testTarget(
             name: "MessagingTests", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", "TestSupport", system]),
         .executableTarget(name: "fixture-child", dependencies: ["Fork", system], path: "Tests/Fixtures/Child"),

@@ -5,7 +5,7 @@ first; where those find nothing, all others look, too.
 """
 
 VECTORS = ["Vectors.test_a_stream_that_comes_at_once", "Vectors.test_a_payload_is_taken_or_refused_for_its_reason"]
-SOCKETS = ["Talks", "Descriptors", "ControlFrames", "Messages", "Ends", "Processes"]
+SOCKETS = ["Messages", "ControlFrames", "Descriptors", "Talks", "Ends"]
 
 
 # With four bytes
@@ -482,6 +482,10 @@ OVER_A_SOCKET = [
      ""),
     ("a long message does not wait for the hello", "self._wait(lambda: self.peer or length <= FLOOR_LIMIT)", "pass"),
     ("the limit of the other side is not looked at", "if self.peer and length > self.peer.limit:", "if False:"),
+]
+
+# Starting
+STARTING = [
     ("the variable stays", 'number = os.environ.pop(VARIABLE, "")', 'number = os.environ.get(VARIABLE, "")'),
     ("the limit's variable stays", 'os.environ.pop(LIMIT_VARIABLE, "")', 'os.environ.get(LIMIT_VARIABLE, "")'),
     ("the limit's variable may say less",
@@ -504,4 +508,5 @@ GROUPS = [
     (["Granting", "Reading"], CREDIT_THAT_IS_GRANTED),
     (["Writing", "Granting"], SENDING),
     (SOCKETS, OVER_A_SOCKET),
+    (["Processes"], STARTING),
 ]

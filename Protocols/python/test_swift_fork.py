@@ -320,6 +320,7 @@ class Pure(unittest.TestCase):
         frames = []
         while frame := self.sender.next():
             frames += Frames().take(frame[0])
+            self.assertLess(len(frames), 10_000)
         return frames
 
     def bodies(self):

@@ -203,6 +203,7 @@ extension Channel {
     private func lookUp(_ frame: FrameHeader) {
         do throws(WireError) {
             let found = outbound.withLock { outbound -> Result<(Conversations.Verdict, ConversationKey?), WireError> in
+                inbound.queue.forgetEnded(outbound.queue.conversations)
                 do throws(WireError) {
                     return .success(try outbound.queue.receive(frame))
                 } catch {

@@ -18,6 +18,13 @@ extension InboundQueue {
         touch(id)
     }
 
+    /// Forgets lanes of conversations that have ended, where they have become many: their end may have been this side's,
+    /// of which nothing is heard here. Between two frames.
+    mutating func forgetEnded(_ conversations: borrowing Conversations) {
+        guard lanes.count > 2 * conversations.count + 16 else { return }
+        for id in Array(lanes.keys) where conversations.key(of: id) == nil { lanes[id] = nil }
+    }
+
     mutating func touch(_ id: UInt64) {
         if id != 0, dialect == .native { touched.insert(id) }
     }

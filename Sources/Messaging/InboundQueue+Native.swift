@@ -44,7 +44,10 @@ extension InboundQueue {
 
     private mutating func begin(_ header: FrameHeader) throws(WireError) {
         if header.kind.isControl {
-            if header.kind == .end, main.hasEnded { throw .afterEnd(0) }
+            if header.kind == .end {
+                if main.hasEnded { throw .afterEnd(0) }
+                if main.begun != nil { throw .interruptedMessage(.end, 0) }
+            }
             frame = FrameInProgress(header: header, destination: .control(nil))
             return
         }
@@ -62,10 +65,12 @@ extension InboundQueue {
             return
         }
         if header.kind.isControl {
+            if header.kind == .end, lanes[header.id]?.begun != nil { throw .interruptedMessage(.end, header.id) }
             frame?.destination = .control(key)
-            if header.kind != .credit { lanes[header.id] = nil }
+            if header.kind == .cancel { lanes[header.id] = nil }
             return
         }
+        if main.hasEnded { throw .afterEnd(header.id) }
         var lane = lanes[header.id] ?? InboundLane(announced: announcedWindow, window: announcedWindow)
         try lane.check(header, messageLimit: messageLimit)
         lane.credit.receive(Cost.of(header))
@@ -259,7 +264,9 @@ extension InboundQueue {
         case .cancel: return key.map { .conversation($0, .cancelled) }
         case .end:
             if let key { return .conversation(key, .ended) }
+            // Told before the next frame is looked at: what belongs to conversations that are over by it is late.
             endData(nil)
+            return due.popLast()
         case .message, .bytes, .failure: break
         }
         return nil

@@ -152,6 +152,9 @@ struct InboundQueue {
     var hasUnread: Bool { !backlog.isEmpty }
     var hasInput: Bool { !input.isEmpty || !held.isEmpty }
 
+    /// A frame has come of which nothing is missing: it has no body, and was looked up behind the last bytes.
+    private var hasWholeFrame: Bool { frame != nil && frames.missing == 0 }
+
     private var wantsToRead: Bool {
         if isStreamEnded { return false }
         if dialect == .native { return true }
@@ -226,7 +229,8 @@ struct InboundQueue {
     private var hasBegun: Bool {
         if isExhausted { return false }
         if dialect == .node { return lines.openPosition != nil }
-        return frames.openPosition != nil || frame != nil || main.begun != nil || lanes.contains { $0.value.begun != nil }
+        return frames.openPosition != nil || frame != nil || main.begun != nil
+            || lanes.contains { $0.value.begun != nil }
     }
 
     /// The socket is about to be closed: all that matters has been read.
@@ -247,7 +251,7 @@ struct InboundQueue {
         if !due.isEmpty { return due.removeFirst() }
         if canDeliver, let step = deliverBacklog() { return step }
         do throws(WireError) {
-            if hasInput, let step = try decodeInput() { return step }
+            if hasInput || hasWholeFrame, let step = try decodeInput() { return step }
             if handles.batchCount > 0 { try checkStrayHandles() }
         } catch {
             return violated(error)
@@ -350,13 +354,17 @@ struct InboundQueue {
             _ = handles.removeAll()
         }
         switch end {
-        case .none: end = .data(error)
-        case .data(nil):
+        case .none:
+            break
+        case .data(let earlier):
             // What is wrong after the last message is told, too.
-            end = .data(error)
+            end = .data(earlier ?? error)
             return
-        case .data, .delivered: return
+        case .delivered:
+            if let error { due.append(.fail(error)) }
+            return
         }
+        end = .data(error)
         main.begun = nil
         main.hasEnded = true
         lanes.removeAll()

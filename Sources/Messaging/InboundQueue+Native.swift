@@ -37,9 +37,33 @@ extension InboundQueue {
                 frame = FrameInProgress(header: header, destination: .nowhere)
                 return .lookUp(header)
             }
-            try begin(header)
+            if header.isWholeMessage, main.begun == nil, input.count >= header.bodyCount {
+                if let step = try takeWholeMessage(header, from: &input) { return step }
+            } else {
+                try begin(header)
+            }
         }
         return nil
+    }
+
+    /// Most messages: one frame that lies in the input as a whole, with nothing but its body.
+    private mutating func takeWholeMessage(
+        _ header: FrameHeader, from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        try main.check(header, messageLimit: messageLimit)
+        let cost = Cost.of(bodyCount: header.bodyCount)
+        main.credit.receive(cost)
+        let body = frames.body(from: &input)
+        guard canDeliver, backlog.isEmpty else {
+            backlog.append(header.kind, .borrowed(body), nil, nil, cost: cost)
+            return nil
+        }
+        main.credit.take(cost)
+        do throws(JSONError) {
+            return .deliver(try InboundMessage(header.kind, .borrowed(body), spare: &spare))
+        } catch {
+            return .fail(.badPayload(error))
+        }
     }
 
     private mutating func begin(_ header: FrameHeader) throws(WireError) {
@@ -62,6 +86,8 @@ extension InboundQueue {
         guard verdict != .late, let key else {
             // Its handles are closed.
             _ = try? takeHandles(of: header)
+            // What it says of other ids counts.
+            if header.kind == .credit { frame?.destination = .control(nil) }
             return
         }
         if header.kind.isControl {
@@ -290,5 +316,12 @@ extension InboundLane {
 extension UnsafeRawBufferPointer {
     fileprivate func number(at offset: Int) -> UInt64 {
         UInt64(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+}
+
+extension FrameHeader {
+    /// A plain message of one frame, without a description and handles.
+    fileprivate var isWholeMessage: Bool {
+        flags.rawValue == 0 && handleCount == 0 && (kind == .message || kind == .bytes)
     }
 }

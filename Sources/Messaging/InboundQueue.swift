@@ -14,11 +14,11 @@ struct InboundQueue {
         case read
         /// A plain message for the consumers.
         case deliver(InboundMessage)
-        case fail(ChannelError)
+        indirect case fail(ChannelError)
         /// What becomes of a frame with an id; to be answered by `found`.
         case lookUp(FrameHeader)
-        case conversation(ConversationKey, ConversationEvent)
-        case hello(Hello)
+        indirect case conversation(ConversationKey, ConversationEvent)
+        indirect case hello(Hello)
         /// The peer lets this side send and open more.
         case credit(id: UInt64, limit: UInt64, highestID: UInt64)
         /// Let the peer send more.
@@ -33,7 +33,7 @@ struct InboundQueue {
         /// The peer says no more, or nothing more of it is read.
         case peerEnded
         /// The peer broke the protocol: tell it why the channel ends here.
-        case abort(WireError)
+        indirect case abort(WireError)
         /// The peer has given the channel up, or its stream has ended: nothing that is written is read.
         case peerGone(Closing)
         /// All that the peer said has been read. Somebody may still be about to come for what is unread, or for the
@@ -249,7 +249,7 @@ struct InboundQueue {
 
     mutating func next() -> Step {
         if !due.isEmpty { return due.removeFirst() }
-        if canDeliver, let step = deliverBacklog() { return step }
+        if !backlog.isEmpty, canDeliver, let step = deliverBacklog() { return step }
         do throws(WireError) {
             if hasInput || hasWholeFrame, let step = try decodeInput() { return step }
             if handles.batchCount > 0 { try checkStrayHandles() }

@@ -220,7 +220,7 @@ struct OutboundQueue {
             return (.none, [])
         }
         if count == 0, batch.first.handles != nil { handshake?.notBegun() }
-        ready.prepend(contentsOf: rest)
+        if !rest.isEmpty { ready.prepend(contentsOf: rest) }
         self.isBlocked = isBlocked && !becameWritable
         countWhenBlocked = queuedCount
         becameWritable = false

@@ -2,34 +2,28 @@ internal import JSONCodec
 
 /// Makes frames.
 package enum FrameEncoder {
-    /// Appends room for a header, and a body written by `body`; the header is written where the frame goes out. Where
-    /// that throws, `bytes` is as it was before.
-    package static func appendBody(
-        to bytes: inout [UInt8], description: MessageDescription? = nil, body: (inout [UInt8]) throws -> Void
+    /// Appends room for a header, and bytes as they are; the header is written where the frame goes out.
+    package static func appendBody(_ body: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: emptyHeader)
+        bytes.append(contentsOf: body)
+    }
+
+    /// The same for a message of JSON text. Where that throws, `bytes` is as it was before.
+    package static func appendMessage(
+        _ value: some Encodable, description: MessageDescription? = nil, to bytes: inout [UInt8]
     ) throws {
         let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: FrameHeader.size))
+        bytes.append(contentsOf: emptyHeader)
         do {
             try description?.append(to: &bytes)
-            try body(&bytes)
+            try JSONText.append(value, to: &bytes)
         } catch {
             bytes.removeSubrange(start...)
             throw error
         }
     }
 
-    /// The same for bytes as they are.
-    package static func appendBody(_ body: [UInt8], to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: repeatElement(0, count: FrameHeader.size))
-        bytes.append(contentsOf: body)
-    }
-
-    /// The same for a message of JSON text.
-    package static func appendMessage(
-        _ value: some Encodable, description: MessageDescription? = nil, to bytes: inout [UInt8]
-    ) throws {
-        try appendBody(to: &bytes, description: description) { try JSONText.append(value, to: &$0) }
-    }
+    private static let emptyHeader = [UInt8](repeating: 0, count: FrameHeader.size)
 
     /// A whole control frame.
     package static func control(_ kind: FrameKind, id: UInt64 = 0, _ numbers: UInt64...) -> [UInt8] {

@@ -8,7 +8,7 @@ FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 
-.PHONY: help deps deps-peers deps-counters deps-bench build release test test-release demo demo-check conformance \
+.PHONY: help deps deps-peers deps-counters deps-bench build release test test-release demo demo-check conformance mutate \
 	lint format structure names sanitize tsan asan fuzz docs bench counters clean
 .DEFAULT_GOAL := help
 
@@ -42,6 +42,9 @@ demo-check: deps ## Run all examples and compare what they print with their expe
 
 conformance: deps deps-peers ## Hold the peers in Swift, Python and JavaScript against the specification
 	@Scripts/conformance.sh
+
+mutate: deps-peers ## Put faults into the reader of the peer in Python: a vector or a test has to find each
+	@python3 Protocols/mutate/mutate.py
 
 lint: ## Check the format of the Swift code
 	swift format lint --strict --parallel --recursive $(SOURCES)

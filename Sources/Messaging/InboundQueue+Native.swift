@@ -174,9 +174,11 @@ extension InboundQueue {
         if header.flags.contains(.meta) { try lane.takeDescription(messageLimit: messageLimit) }
         touch(header.id)
         if header.hasMore { return nil }
-        guard let begun = lane.begun else { return nil }
-        lane.begun = nil
-        return finish(frame, .owned(begun.body), begun.description, handles: begun.handles, cost: begun.cost)
+        guard var begun = lane.begun.take() else { return nil }
+        // Nothing else may refer to the body, or its memory could not be used again.
+        var body: [UInt8] = []
+        swap(&body, &begun.body)
+        return finish(frame, .owned(consume body), begun.description, handles: begun.handles, cost: begun.cost)
     }
 
     /// A message is whole.

@@ -5,9 +5,9 @@ import os
 import socket
 from pathlib import Path
 
-import native
-from native import decode, same, shorten
-from running import Clauses, Program, close_all, require
+from native_program import decode, same, shorten, vector_bytes
+from native_start import STRINGS
+from running import ROLES, Clauses, Program, close_all, require
 
 VECTORS = json.loads((Path(__file__).resolve().parent.parent / "vectors/node-json.json").read_text())
 ACK, NACK = {"cmd": "NODE_HANDLE_ACK"}, {"cmd": "NODE_HANDLE_NACK"}
@@ -27,17 +27,23 @@ def as_doubles(value):
 
 
 class Context:
-    def __init__(self, command, seconds):
-        self.command, self.seconds = command, seconds
+    def __init__(self, role, command, seconds):
+        self.role, self.command, self.seconds = role, command, seconds
 
     def start(self, **options):
-        return NodeProgram(self.command, seconds=self.seconds, **options)
+        return NodeProgram(ROLES[self.role](self.command), seconds=self.seconds, **options)
+
+    def prepare(self):
+        pass
+
+    def close(self):
+        pass
 
 
 class NodeProgram(Program):
     """A program under test, and the lines that came from it, each with the descriptors that came with its bytes."""
 
-    def __init__(self, command, **options):
+    def __init__(self, role, **options):
         self.buffer = bytearray()
         self.offset = 0
         self.lines = []
@@ -45,7 +51,7 @@ class NodeProgram(Program):
         def variables(number):
             return {"NODE_CHANNEL_FD": str(number), "NODE_CHANNEL_SERIALIZATION_MODE": "json"}
 
-        super().__init__(command, variables, **options)
+        super().__init__(role, variables, **options)
 
     def __exit__(self, *exception):
         for _, fds in self.lines:
@@ -86,7 +92,7 @@ class NodeProgram(Program):
         self.expect(["still here"])
 
     def expect_end(self):
-        """After the parent's: whatever was on its way may be lost, but nothing is here."""
+        """After this side's: whatever was on its way may be lost, but nothing is here."""
         self.finish()
         self.wait_for_end()
         require(not self.lines, f"{len(self.lines)} lines came that nobody asked for")
@@ -114,7 +120,7 @@ class NodeProgram(Program):
 # 1. Start
 
 
-@clause("1", "the variables are removed, and the descriptor is close-on-exec")
+@clause("1", "the variables are removed, and the descriptor is close-on-exec", "child")
 def variables(context):
     with context.start() as program:
         program.ask("environment")
@@ -122,6 +128,43 @@ def variables(context):
         if program.number in program.descriptors():
             require(program.is_close_on_exec(program.number), "it is not close-on-exec")
         program.expect_end()
+
+
+@clause("1", "the variables name a channel and the mode", "parent")
+def named(context):
+    with context.start() as program:
+        channel, mode = (program.variables.get(name) for name in ("NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"))
+        require(channel and channel.isdecimal(), f"NODE_CHANNEL_FD is {channel!r}")
+        require(mode in (None, "json"), f"NODE_CHANNEL_SERIALIZATION_MODE is {mode!r}")
+        program.expect_works()
+        program.expect_end()
+
+
+@clause("1", "the end of the child's copies is the end of the stream, so the parent keeps none of them", "parent")
+def no_copy_of_childs_end(context):
+    with context.start() as program:
+        program.expect_works()
+        program.socket.close()
+        program.exit_code(of_child=1)
+
+
+@clause("1", "the child has no copy of the parent's end", "parent")
+def no_copy_of_own_end(context):
+    with context.start() as program:
+        program.expect_works()
+        program.process.kill()
+        # The child runs on.
+        program.wait_for_end()
+
+
+@clause("1", "the parent ends with its child's exit code", "parent")
+def exit_code(context):
+    with context.start() as program:
+        program.expect_works()
+        program.finish()
+        program.wait_for_end()
+        status = program.exit_code(of_child=7)
+        require(status == 7, f"it ended with {status}, and its child with 7")
 
 
 @clause("1", "nothing is sent before the program sends something")
@@ -133,7 +176,7 @@ def silence(context):
         program.expect_end()
 
 
-@clause("1", "the number of the descriptor is taken from the variable")
+@clause("1", "the number of the descriptor is taken from the variable", "child")
 def number(context):
     with context.start(number=9) as program:
         program.expect_works()
@@ -146,8 +189,8 @@ def number(context):
 def add_stream_clause(vector):
     @clause("2", f"stream: {vector['name']}")
     def stream(context):
-        data = vector["text"].encode() if "text" in vector else native.vector_bytes(vector, "hex")
-        expected = [decode(native.vector_bytes(item, "body")) for item in vector["frames"] if item["kind"] == "message"]
+        data = vector["text"].encode() if "text" in vector else vector_bytes(vector, "hex")
+        expected = [decode(vector_bytes(item, "body")) for item in vector["frames"] if item["kind"] == "message"]
         for size in (len(data) or 1, max(1, len(data) // 1000)):
             with context.start() as program:
                 for at in range(0, len(data), size):
@@ -165,7 +208,8 @@ def add_stream_clause(vector):
                 program.wait_for_end()
                 got = [decode(line) for line, _ in program.lines]
                 rest = allowed + ([2] if data.endswith(b"\n2\n") else [])
-                require(same(got, allowed[: len(got)]) or same(got, rest), f"{shorten(got)} came, and not {shorten(rest)}")
+                is_right = same(got, allowed[: len(got)]) or same(got, rest)
+                require(is_right, f"{shorten(got)} came, and not {shorten(rest)}")
 
 
 for vector in VECTORS["streams"]:
@@ -174,8 +218,8 @@ for vector in VECTORS["streams"]:
 
 @clause("3", "values come back as they were sent")
 def values(context):
-    texts = [json.dumps(text, ensure_ascii=False) for text in native.STRINGS]
-    texts += [json.dumps({text: text}) for text in native.STRINGS]
+    texts = [json.dumps(text, ensure_ascii=False) for text in STRINGS]
+    texts += [json.dumps({text: text}) for text in STRINGS]
     texts += ["5e-324", "1.7976931348623157e+308", "9007199254740991", "0.1", "1e+21", "[[[[]]]]", '{"":{"":null}}']
     texts += ["[" * 500 + "]" * 500]
     with context.start() as program:
@@ -326,7 +370,7 @@ def mixed(context):
 # 6. The end
 
 
-@clause("6", "a parent that closes is an end")
+@clause("6", "a side that closes is an end")
 def closed(context):
     with context.start() as program:
         program.expect_works()
@@ -334,7 +378,7 @@ def closed(context):
         program.require_exit()
 
 
-@clause("6", "a parent that closes with something unread is an end")
+@clause("6", "a side that closes with something unread is an end")
 def reset(context):
     with context.start() as program:
         program.send_value(1)
@@ -343,19 +387,19 @@ def reset(context):
         program.require_exit()
 
 
-@clause("6", "a child that disconnects closes the socket, and what it had sent arrives")
-def child_disconnects(context):
+@clause("6", "a program that disconnects closes the socket, and what it had sent arrives")
+def program_disconnects(context):
     with context.start() as program:
         program.send_value("before")
         program.ask("disconnect")
         program.wait_for_end()
         program.expect("before") if program.lines else require(False, "what was sent before did not arrive")
-        # As a parent of Node does at the end of the stream; the child may have ended only its direction.
+        # As Node does at the end of the stream; the program may have ended only its direction.
         program.socket.close()
         program.require_exit()
 
 
-@clause("6", "what a child had sent when its last callback came arrives before the end")
+@clause("6", "what a child had sent when its last callback came arrives before the end", "child")
 def farewell(context):
     with context.start() as program:
         program.ask("farewell", count=100_000)

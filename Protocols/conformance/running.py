@@ -1,12 +1,16 @@
 """What both dialects need: a program with a channel, whose every wait has a deadline, and the list of clauses."""
 
 import array
+import json
 import os
 import select
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections import deque
+from pathlib import Path
 
 MOST_DESCRIPTORS = 253
 SENT_AT_ONCE = 1 << 18
@@ -29,9 +33,11 @@ class Clauses:
     def __init__(self):
         self.all = []
 
-    def __call__(self, section, title):
+    def __call__(self, section, title, role=None):
+        """A clause about both sides, or about the `child` or the `parent` alone."""
+
         def register(function):
-            self.all.append((section, title, function))
+            self.all.append((section, title, role, function))
             return function
 
         return register
@@ -45,41 +51,130 @@ def reserve_channel_number():
         os.close(nothing)
 
 
+class ChildRole:
+    """The program under test is a child, and this tool its parent."""
+
+    name = "child"
+
+    def __init__(self, command):
+        self.command = command
+
+    def launch(self, program, variables, before, number=CHANNEL):
+        program.number = number
+        program.socket, other = socket.socketpair()
+        if before:
+            program.socket.send(before)
+        environment = {**os.environ, **variables(number)}
+        options = {"pass_fds": [number], "stdin": subprocess.DEVNULL} if number else {"stdin": other}
+        with other:
+            if number:
+                os.dup2(other.fileno(), number)
+            program.process = subprocess.Popen(self.command, env=environment, stderr=program.errors, **options)
+        # Nothing of the child's end may stay open here, or its end would not be seen.
+        if number == CHANNEL:
+            reserve_channel_number()
+        elif number:
+            os.close(number)
+
+    def release(self, code):
+        pass
+
+    def close(self):
+        pass
+
+
+class ParentRole:
+    """The program under test is a parent. It starts child.py, which hands its end of the channel to this tool."""
+
+    name = "parent"
+
+    def __init__(self, command):
+        self.command = command
+        self.control = None
+
+    def launch(self, program, variables, before):
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+            path = os.path.join(folder, "tool")
+            listener.bind(path)
+            listener.listen()
+            child = [sys.executable, str(Path(__file__).resolve().parent / "child.py"), path]
+            program.process = subprocess.Popen(
+                [*self.command, *child], stdin=subprocess.DEVNULL, stderr=program.errors)
+            try:
+                self.control = self.accept(listener, program)
+                program.variables, program.socket = self.take_channel()
+            except Failure:
+                program.process.kill()
+                program.process.wait()
+                raise
+        program.socket.setblocking(False)
+        if before:
+            program.send(before)
+
+    def accept(self, listener, program):
+        deadline = time.monotonic() + program.seconds
+        listener.settimeout(0.05)
+        while time.monotonic() < deadline:
+            try:
+                control, _ = listener.accept()
+                control.settimeout(program.seconds)
+                return control
+            except socket.timeout:
+                status = program.process.poll()
+                require(status is None, f"the parent ended with {status} before its child had started")
+        raise Failure(f"the parent has not started its child within {program.seconds} s")
+
+    def take_channel(self):
+        text, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 1)
+        require(fds, f"the child has no channel; its variables are {text.decode().strip()}")
+        channel = socket.socket(fileno=fds[0])
+        is_right = (channel.family, channel.type) == (socket.AF_UNIX, socket.SOCK_STREAM)
+        require(is_right, f"the channel is {channel}, and not a Unix stream socket")
+        return json.loads(text), channel
+
+    def release(self, code):
+        """Lets the child end."""
+        try:
+            self.control.send(b"%d\n" % code)
+        except OSError:
+            # The parent has killed it.
+            pass
+
+    def close(self):
+        self.control.close()
+
+
+ROLES = {"child": ChildRole, "parent": ParentRole}
+
+
 class Program:
     """A program under test and this side's end of its channel."""
 
     # Where its standard error goes; None: where this tool's goes.
     errors = None
 
-    def __init__(self, command, variables, before=b"", number=CHANNEL, seconds=20):
+    def __init__(self, role, variables, before=b"", seconds=20, **options):
+        self.role = role
         self.seconds = seconds
-        self.number = number
-        self.socket, other = socket.socketpair()
-        self.socket.setblocking(False)
+        self.number = None
         self.outgoing = deque()
         self.is_finishing = False
+        # Whether it leaves what comes in the socket.
+        self.is_deaf = False
         self.received = 0
         self.arrived = []
         self.has_ended = False
         self.was_reset = False
-        if before:
-            self.socket.send(before)
-        environment = {**os.environ, **variables(number)}
-        with other:
-            os.dup2(other.fileno(), number)
-            self.process = subprocess.Popen(
-                command, env=environment, pass_fds=[number], stdin=subprocess.DEVNULL, stderr=self.errors)
-        # Nothing of the child's end may stay open here, or its end would not be seen.
-        if number == CHANNEL:
-            reserve_channel_number()
-        else:
-            os.close(number)
+        self.socket = None
+        role.launch(self, variables, before, **options)
+        self.socket.setblocking(False)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self.socket.close()
+        self.role.close()
         for _, _, fds in self.arrived:
             close_all(fds)
         if self.process.poll() is None:
@@ -96,7 +191,8 @@ class Program:
     def send(self, data, fds=()):
         """Queues bytes for one `sendmsg`; the descriptors go with the first of them."""
         self.outgoing.append((memoryview(data), list(fds)))
-        self.exchange(0)
+        if self.socket and self.socket.fileno() >= 0:
+            self.exchange(0)
 
     def finish(self):
         """Ends this direction after all that is queued."""
@@ -128,7 +224,9 @@ class Program:
         readable, _, _ = select.select([self.socket], [], [], self.seconds)
         require(readable, f"nothing has come within {self.seconds} s")
 
-    def exit_code(self):
+    def exit_code(self, of_child=0):
+        """The code that the program ends with; a parent's child ends first."""
+        self.role.release(of_child)
         try:
             return self.process.wait(self.seconds)
         except subprocess.TimeoutExpired:
@@ -146,12 +244,12 @@ class Program:
 
     def exchange(self, seconds):
         """Sends and receives what is possible now, after waiting for it where nothing is."""
-        events = select.POLLIN | (select.POLLOUT if self.outgoing else 0)
+        events = (0 if self.is_deaf or self.has_ended else select.POLLIN) | (select.POLLOUT if self.outgoing else 0)
         poll = select.poll()
-        poll.register(self.socket, events if not self.has_ended else events & ~select.POLLIN)
+        poll.register(self.socket, events)
         ready = poll.poll(seconds * 1000)
         for _, event in ready:
-            if event & (select.POLLIN | select.POLLHUP | select.POLLERR) and not self.has_ended:
+            if event & (select.POLLIN | select.POLLHUP | select.POLLERR) and not self.has_ended and not self.is_deaf:
                 self.receive()
             if event & select.POLLOUT:
                 self.write()
@@ -220,10 +318,16 @@ def require(condition, explanation):
         raise Failure(explanation)
 
 
-def run(clauses, context, is_short):
+def run(clauses, context, is_short, only=""):
     """Runs all clauses and prints what holds. Whether all that apply do."""
     counts = {"ok": 0, "FAILED": 0, "not applicable": 0}
-    for section, title, function in clauses.all:
+    try:
+        context.prepare()
+    except (Failure, OSError) as error:
+        print(f"The program has not begun as it has to: {error}", flush=True)
+    for section, title, role, function in clauses.all:
+        if role not in (None, context.role) or only not in title:
+            continue
         if counts["FAILED"] == HOPELESS and counts["ok"] == 0:
             print("The rest is left out: the program does not play its role at all.", flush=True)
             break
@@ -238,5 +342,6 @@ def run(clauses, context, is_short):
         counts[result] += 1
         if result == "FAILED" or not is_short:
             print(f"{result:<15} {section:<3} {title}" + (f": {seen}" if seen else ""), flush=True)
+    context.close()
     print(f"{counts['ok']} ok, {counts['FAILED']} failed, {counts['not applicable']} not applicable", flush=True)
     return counts["FAILED"] == 0

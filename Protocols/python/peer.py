@@ -14,9 +14,15 @@ def main():
         try:
             message = channel.receive()
             if message is None:
+                # What this side still has to say is written, its end too.
+                channel.disconnect()
                 return
-            echo(channel, message)
-        except (swift_fork.MessageLost, swift_fork.Refused) as error:
+            answer(channel, message)
+        except swift_fork.MessageLost as error:
+            # A conversation has failed by that already.
+            if not error.id:
+                channel.send({"$error": error.name})
+        except swift_fork.Refused as error:
             channel.send({"$error": error.name})
         except swift_fork.Disconnected:
             # What is on its way here is read all the same.
@@ -26,9 +32,15 @@ def main():
             return
 
 
-def echo(channel, message):
+def answer(channel, message):
     try:
-        if message.bytes is not None:
+        if isinstance(message, swift_fork.Ended):
+            # Only who has more to say is answered by an end.
+            if message.why == "end":
+                channel.end(message.id)
+        elif message.id:
+            echo_in_conversation(channel, message)
+        elif message.bytes is not None:
             channel.send_bytes(message.bytes, message.fds)
         elif isinstance(message.value, dict) and message.value.get("$ask") in ANSWERS:
             ANSWERS[message.value["$ask"]](channel, message.value)
@@ -39,6 +51,14 @@ def echo(channel, message):
             os.close(fd)
 
 
+def echo_in_conversation(channel, message):
+    try:
+        value = message.value if message.bytes is None else message.bytes
+        channel.reply(message.id, value, message.more, message.fds)
+    except swift_fork.Refused as error:
+        channel.fail(message.id, error.name, "the echo is refused")
+
+
 def environment(channel, question):
     channel.send({"environment": os.environ.get(swift_fork.VARIABLE)})
 
@@ -46,6 +66,7 @@ def environment(channel, question):
 def farewell(channel, question):
     for number in range(question["count"]):
         channel.send(number)
+    channel.disconnect()
     sys.exit()
 
 

@@ -32,6 +32,8 @@ struct Backlog {
     private var start = 0
     /// How much memory the entries hold, about.
     private(set) var size = 0
+    /// How many handles they have.
+    private(set) var handleCount = 0
 
     var isEmpty: Bool { entries.isEmpty }
 
@@ -64,6 +66,7 @@ struct Backlog {
 
     private mutating func append(_ entry: Entry, _ count: Int) {
         entries.append(entry)
+        handleCount += entry.handles?.count ?? 0
         size += Self.size(of: entry, count)
     }
 
@@ -76,6 +79,7 @@ struct Backlog {
         _ read: (Entry, consuming MessageBody) -> Result
     ) -> Result? {
         guard let entry = entries.popFirst() else { return nil }
+        handleCount -= entry.handles?.count ?? 0
         switch entry.content {
         case .failure:
             size -= Self.size(of: entry, 768)

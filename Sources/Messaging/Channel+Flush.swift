@@ -83,13 +83,14 @@ extension Channel {
     }
 
     /// Waits for what keeps the queue from being written: room in the socket, or credit, which the loop reads. A handler
-    /// holds up the loop, and the end of the process finds nobody who drives it: then this thread reads.
+    /// holds up the loop, and so reads itself.
     private func waitForPeer(for time: Duration) {
         guard outbound.withLock({ $0.queue.awaitsPeer }) else { return waitUntilWritable(for: time) }
         if loop.isCurrent {
             readForCredit()
         } else {
-            loop.drive(beginningWith: { self.readForCredit() }, until: { true })
+            try? loop.ensureDriven()
+            System.sleep(milliseconds: 1)
         }
     }
 

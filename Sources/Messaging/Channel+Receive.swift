@@ -62,6 +62,7 @@ extension Channel {
                 planPump()
                 return
             case .wait:
+                if !inbound.queue.hasConsumer { hasUnread.store(inbound.queue.hasUnread, ordering: .relaxed) }
                 return
             default:
                 perform(step)
@@ -75,6 +76,11 @@ extension Channel {
             self.inbound.isPumpPlanned = false
             self.pump()
         }
+    }
+
+    /// Reads what is there, the peer's hello before all, unless another thread does so. Not on the loop.
+    package func readWhatIsThere() {
+        loop.runIfUndriven { readForCredit() }
     }
 
     /// Reads and answers what needs no consumer, from within a handler or at the end of the process: somebody waits for

@@ -41,7 +41,7 @@ extension Channel {
         switch dialect {
         case .native:
             let bodyCount = buffer.count - FrameHeader.size
-            return try submit(.message(OutboundMessage(kind: .message, bytes: buffer)), bodyCount)
+            return try submit(.message(OutboundMessage(kind: .message, bytes: consume buffer)), bodyCount)
         case .node:
             let bodyCount = buffer.count - 1
             return try submit(.line(consume buffer, nil), bodyCount)

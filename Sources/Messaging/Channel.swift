@@ -50,6 +50,8 @@ package final class Channel: Sendable {
     /// Valid while a batch is out or the loop has not closed the channel; see `Outbound.socket`.
     let descriptor: CInt
     let hasHadConsumer = Atomic<Bool>(false)
+    /// Whether there are messages that nobody takes.
+    let hasUnread = Atomic<Bool>(false)
 
     /// Begins with this side's hello, in the dialect that has one. Nothing is watched or read before `start`.
     ///

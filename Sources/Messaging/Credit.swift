@@ -70,11 +70,14 @@ struct ReceivingCredit: Equatable {
         taken += cost
     }
 
-    /// A new limit, where it is time to tell one: the peer has less than half left of what it was told last.
+    /// The peer has less than half left of what it was told last.
+    var isLow: Bool { limit <= offset + told / 2 }
+
+    /// A new limit, where it is time to tell one.
     ///
     /// - Parameter gathered: what has come of a message that is waited for, so that more of it may come.
     mutating func grant(gathered: UInt64) -> UInt64? {
-        if limit > offset + told / 2 { return nil }
+        if !isLow { return nil }
         let raised = min(taken + gathered, offset) + window
         // A little more is not worth a frame, unless it is all that the peer will get for now.
         guard raised > limit, raised - limit >= window / 4 || taken + gathered >= offset else { return nil }

@@ -30,6 +30,7 @@ extension InboundQueue {
     }
 
     mutating func grantStep() -> Step? {
+        if touched.isEmpty, !main.credit.isLow { return nil }
         if isExhausted || dialect == .node { return nil }
         // A message that somebody waits for has to come to its end, however long it is.
         let gathered = hasConsumer && pauses == 0 ? main.begun?.cost ?? 0 : 0

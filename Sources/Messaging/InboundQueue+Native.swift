@@ -37,9 +37,33 @@ extension InboundQueue {
                 frame = FrameInProgress(header: header, destination: .nowhere)
                 return .lookUp(header)
             }
-            try begin(header)
+            if header.isWholeMessage, main.begun == nil, input.count >= header.bodyCount {
+                if let step = try takeWholeMessage(header, from: &input) { return step }
+            } else {
+                try begin(header)
+            }
         }
         return nil
+    }
+
+    /// Most messages: one frame that lies in the input as a whole, with nothing but its body.
+    private mutating func takeWholeMessage(
+        _ header: FrameHeader, from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> Step? {
+        try main.check(header, messageLimit: messageLimit)
+        let cost = Cost.of(bodyCount: header.bodyCount)
+        main.credit.receive(cost)
+        let body = frames.body(from: &input)
+        guard canDeliver, backlog.isEmpty else {
+            backlog.append(header.kind, .borrowed(body), nil, nil, cost: cost)
+            return nil
+        }
+        main.credit.take(cost)
+        do throws(JSONError) {
+            return .deliver(try InboundMessage(header.kind, .borrowed(body), spare: &spare))
+        } catch {
+            return .fail(.badPayload(error))
+        }
     }
 
     private mutating func begin(_ header: FrameHeader) throws(WireError) {
@@ -62,6 +86,8 @@ extension InboundQueue {
         guard verdict != .late, let key else {
             // Its handles are closed.
             _ = try? takeHandles(of: header)
+            // What it says of other ids counts.
+            if header.kind == .credit { frame?.destination = .control(nil) }
             return
         }
         if header.kind.isControl {
@@ -99,6 +125,7 @@ extension InboundQueue {
     private mutating func takeBody(
         of frame: FrameInProgress, from input: inout UnsafeRawBufferPointer
     ) throws(WireError) -> Step? {
+        var whole: BegunMessage?
         switch frame.destination {
         case .nowhere:
             _ = frames.body(from: &input)
@@ -117,7 +144,7 @@ extension InboundQueue {
             var lane = InboundLane(announced: 0, window: 0)
             swap(&lane, &main)
             defer { swap(&lane, &main) }
-            return try gather(frame, &lane, from: &input)
+            whole = try gather(frame.header, frame.handles, &lane, from: &input)
         case .conversation:
             let id = frame.header.id
             // Given up by this side since its header came: what comes is dropped.
@@ -132,8 +159,13 @@ extension InboundQueue {
             }
             lanes[id] = nil
             defer { lanes[id] = lane }
-            return try gather(frame, &lane, from: &input)
+            whole = try gather(frame.header, frame.handles, &lane, from: &input)
         }
+        guard var message = whole.take() else { return nil }
+        // Nothing else may refer to the body, or its memory could not be used again.
+        var body: [UInt8] = []
+        swap(&body, &message.body)
+        return finish(frame, .owned(consume body), message.description, handles: message.handles, cost: message.cost)
     }
 
     /// A message of one frame that lies in the input.
@@ -153,16 +185,16 @@ extension InboundQueue {
         if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
     }
 
-    /// Puts what there is of the body behind what has come of its message.
+    /// Puts what there is of the body behind what has come of its message, and returns that when it is whole.
     private mutating func gather(
-        _ frame: FrameInProgress, _ lane: inout InboundLane, from input: inout UnsafeRawBufferPointer
-    ) throws(WireError) -> Step? {
-        let header = frame.header
+        _ header: FrameHeader, _ handles: Result<SharedDescriptors?, ChannelError>, _ lane: inout InboundLane,
+        from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> BegunMessage? {
         if lane.begun == nil {
             var memory: [UInt8] = []
             // Bytes are given away with their memory, which has to be of their size.
             if header.kind == .message { swap(&memory, &spare) }
-            lane.begun = BegunMessage(header: header, handles: frame.handles, body: memory, cost: 0)
+            lane.begun = BegunMessage(header: header, handles: handles, body: memory, cost: 0)
             lane.reserve(min(header.bodyCount, Self.reservedCount), limit: messageLimit)
         }
         if frames.missing == header.bodyCount { lane.begun?.cost += Cost.of(header) }
@@ -174,11 +206,8 @@ extension InboundQueue {
         if header.flags.contains(.meta) { try lane.takeDescription(messageLimit: messageLimit) }
         touch(header.id)
         if header.hasMore { return nil }
-        guard var begun = lane.begun.take() else { return nil }
-        // Nothing else may refer to the body, or its memory could not be used again.
-        var body: [UInt8] = []
-        swap(&body, &begun.body)
-        return finish(frame, .owned(consume body), begun.description, handles: begun.handles, cost: begun.cost)
+        defer { lane.begun = nil }
+        return lane.begun
     }
 
     /// A message is whole.
@@ -290,5 +319,12 @@ extension InboundLane {
 extension UnsafeRawBufferPointer {
     fileprivate func number(at offset: Int) -> UInt64 {
         UInt64(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+}
+
+extension FrameHeader {
+    /// A plain message of one frame, without a description and handles.
+    fileprivate var isWholeMessage: Bool {
+        flags.rawValue == 0 && handleCount == 0 && (kind == .message || kind == .bytes)
     }
 }

@@ -14,11 +14,11 @@ struct InboundQueue {
         case read
         /// A plain message for the consumers.
         case deliver(InboundMessage)
-        case fail(ChannelError)
+        indirect case fail(ChannelError)
         /// What becomes of a frame with an id; to be answered by `found`.
         case lookUp(FrameHeader)
-        case conversation(ConversationKey, ConversationEvent)
-        case hello(Hello)
+        indirect case conversation(ConversationKey, ConversationEvent)
+        indirect case hello(Hello)
         /// The peer lets this side send and open more.
         case credit(id: UInt64, limit: UInt64, highestID: UInt64)
         /// Let the peer send more.
@@ -33,10 +33,11 @@ struct InboundQueue {
         /// The peer says no more, or nothing more of it is read.
         case peerEnded
         /// The peer broke the protocol: tell it why the channel ends here.
-        case abort(WireError)
+        indirect case abort(WireError)
         /// The peer has given the channel up, or its stream has ended: nothing that is written is read.
         case peerGone(Closing)
-        /// All that the peer said has been read.
+        /// All that the peer said has been read. Somebody may still be about to come for what is unread, or for the
+        /// error that was told.
         case exhausted(hasUnread: Bool)
         /// All that the peer said has been delivered.
         case delivered
@@ -124,6 +125,8 @@ struct InboundQueue {
 
     private var end = End.none
     private var isExhaustedTold = false
+    /// An error has been told at the end.
+    private var hasFailed = false
     /// Nothing more is read at all.
     private(set) var isStreamEnded = false
     /// Steps that are due before anything else.
@@ -162,7 +165,7 @@ struct InboundQueue {
 
     /// Whether the next read shall take handles. The process needs descriptors for other things than messages that
     /// nobody takes.
-    var takesHandles: Bool { acceptsHandles && handles.count < Self.keptHandles }
+    var takesHandles: Bool { acceptsHandles && handles.count + backlog.handleCount < Self.keptHandles }
 
     // MARK: What the owner tells
 
@@ -219,7 +222,7 @@ struct InboundQueue {
         hasPeerLeftUnread = hasPeerLeftUnread || leftUnread
         // A direction of Node's ends by itself. The end of frames is a frame, and without it the peer is gone.
         if dialect == .native || error != nil { due.append(.peerGone(.byPeer)) }
-        endData(error ?? (hasBegun ? .protocolViolation(.truncated) : nil))
+        endData(error ?? (hasBegun ? violation(.truncated) : nil))
     }
 
     /// Whether a message, or a frame, has come in part.
@@ -228,6 +231,12 @@ struct InboundQueue {
         if dialect == .node { return lines.openPosition != nil }
         return frames.openPosition != nil || frame != nil || main.begun != nil
             || lanes.contains { $0.value.begun != nil }
+    }
+
+    /// The socket is about to be closed: all that matters has been read.
+    mutating func stopReading() {
+        isStreamEnded = true
+        isReadable = false
     }
 
     /// Ends it before anything was read.
@@ -240,14 +249,12 @@ struct InboundQueue {
 
     mutating func next() -> Step {
         if !due.isEmpty { return due.removeFirst() }
-        if canDeliver, let step = deliverBacklog() { return step }
-        if hasInput || hasWholeFrame {
-            do throws(WireError) {
-                if let step = try decodeInput() { return step }
-                if handles.batchCount > 0 { try checkStrayHandles() }
-            } catch {
-                return violated(error)
-            }
+        if !backlog.isEmpty, canDeliver, let step = deliverBacklog() { return step }
+        do throws(WireError) {
+            if hasInput || hasWholeFrame, let step = try decodeInput() { return step }
+            if handles.batchCount > 0 { try checkStrayHandles() }
+        } catch {
+            return violated(error)
         }
         if let step = endStep() { return step }
         if let step = grantStep() { return step }
@@ -321,9 +328,14 @@ struct InboundQueue {
     mutating func violated(_ error: WireError) -> Step {
         isStreamEnded = true
         isReadable = false
-        let opening = dialect == .native ? frames.foreignOpening : nil
-        endData(opening.map { .notSpoken(opening: $0, error) } ?? .protocolViolation(error))
+        endData(violation(error))
         return .abort(error)
+    }
+
+    /// A peer that does not speak the protocol at all is told as that.
+    private func violation(_ error: WireError) -> ChannelError {
+        let opening = dialect == .native ? frames.foreignOpening : nil
+        return opening.map { .notSpoken(opening: $0, error) } ?? .protocolViolation(error)
     }
 
     /// The peer has given up.
@@ -345,10 +357,10 @@ struct InboundQueue {
         case .none:
             break
         case .data(let earlier):
+            // What is wrong after the last message is told, too.
             end = .data(earlier ?? error)
             return
         case .delivered:
-            // An abort, or a mistake, in what may follow the end.
             if let error { due.append(.fail(error)) }
             return
         }
@@ -365,13 +377,14 @@ struct InboundQueue {
         let isNext = backlog.isEmpty && (canDeliver || !hasConsumer)
         if isNext, let error {
             end = .data(nil)
+            hasFailed = true
             return .fail(error)
         }
         if !isExhaustedTold {
             isExhaustedTold = true
-            return .exhausted(hasUnread: hasUnread)
+            return .exhausted(hasUnread: hasUnread || hasFailed)
         }
-        guard isNext else { return nil }
+        guard backlog.isEmpty, canDeliver else { return nil }
         end = .delivered
         return .delivered
     }

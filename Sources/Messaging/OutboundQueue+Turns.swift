@@ -9,6 +9,7 @@ extension OutboundQueue {
 
     /// Moves what can be written into `ready`.
     mutating func fill() {
+        if control.isEmpty, turns.isEmpty, cancelled.isEmpty { return }
         if case .aborting = state { return }
         if !control.isEmpty {
             let chunk = Chunk(control.take(), .control)

@@ -174,7 +174,7 @@ struct OutboundQueue {
     private mutating func join(_ bytes: [UInt8], _ content: Chunk.Content) -> [UInt8] {
         let last = ready.count - 1
         if last >= 0, ready[last].content == content, ready[last].handles == nil,
-            ready[last].epoch == progress.epoch, ready[last].range.upperBound == ready[last].bytes.count,
+            ready[last].epoch == progress.epoch, !ready[last].isBegun, ready[last].range.upperBound == ready[last].bytes.count,
             ready[last].bytes.count + bytes.count <= Self.joinedSize
         {
             ready[last].bytes.append(contentsOf: bytes)
@@ -220,7 +220,7 @@ struct OutboundQueue {
             return (.none, [])
         }
         if count == 0, batch.first.handles != nil { handshake?.notBegun() }
-        ready.prepend(contentsOf: rest)
+        if !rest.isEmpty { ready.prepend(contentsOf: rest) }
         self.isBlocked = isBlocked && !becameWritable
         countWhenBlocked = queuedCount
         becameWritable = false
@@ -271,13 +271,18 @@ struct OutboundQueue {
                 continue
             }
             if part > 0 {
-                if chunk.isCounted { progress.finished(part, epoch: chunk.epoch) }
+                count(part, of: chunk)
                 chunk.range = (chunk.range.lowerBound + part)..<chunk.range.upperBound
                 chunk.handles = nil
             }
             unwritten.append(chunk)
         }
         return unwritten
+    }
+
+    private mutating func count(_ written: Int, of chunk: Chunk) {
+        // Where the queue has failed there is nothing left to count.
+        if chunk.isCounted, !isFailed { progress.finished(written, epoch: chunk.epoch) }
     }
 
     mutating func nextAction() -> Action {
@@ -303,7 +308,7 @@ struct OutboundQueue {
     }
 
     private mutating func wrote(_ chunk: Chunk) {
-        if chunk.isCounted { progress.finished(chunk.count, epoch: chunk.epoch) }
+        count(chunk.count, of: chunk)
         if chunk.content == .end, case .finishing(let closing) = state { state = .ended(closing) }
     }
 

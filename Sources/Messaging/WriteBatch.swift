@@ -65,7 +65,7 @@ struct Chunk {
     /// How many messages need what is still to go of it, and nothing after it.
     var messageCount: Int {
         switch content {
-        case .frames: FrameEncoder.messageCount(in: bytes, behind: range.lowerBound)
+        case .frames: FrameEncoder.messageCount(in: bytes, range)
         case .lines: NodeEncoder.messageCount(in: bytes, behind: range.lowerBound)
         case .body(let isLast): isLast ? 1 : 0
         case .header, .control, .end: 0

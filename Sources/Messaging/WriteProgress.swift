@@ -4,9 +4,9 @@ internal import DequeModule
 /// epochs: one ends wherever somebody begins to wait, and all that belongs to it and to those before has to be written.
 struct WriteProgress {
     private(set) var epoch: UInt64 = 0
-    /// How many bytes of each epoch are still to be written. The first is the oldest of which there are some, the last
-    /// is the current one.
-    private var counts: Deque<Int> = [0]
+    /// How many bytes of the present epoch are still to be written, and of those before it, the oldest first.
+    private var current = 0
+    private var earlier = Deque<Int>()
     private var waiters = Deque<(id: UInt64, epoch: UInt64)>()
     /// Whether anything has ever been accepted.
     private(set) var hasAccepted = false
@@ -17,28 +17,35 @@ struct WriteProgress {
     mutating func accepted(_ count: Int) {
         hasAccepted = true
         remaining += count
-        counts[counts.count - 1] += count
+        current += count
     }
 
     /// The same for something that had been counted before.
     mutating func requeued(_ count: Int, epoch: UInt64) {
-        guard count > 0 else { return }
-        remaining += count
-        counts[index(of: epoch)] += count
+        change(by: count, epoch: epoch)
     }
 
     /// Bytes of an epoch have been written, or thrown away.
     mutating func finished(_ count: Int, epoch: UInt64) {
-        guard count > 0 else { return }
-        remaining -= count
-        counts[index(of: epoch)] -= count
+        change(by: -count, epoch: epoch)
+    }
+
+    private mutating func change(by count: Int, epoch: UInt64) {
+        remaining += count
+        let age = Int(self.epoch - epoch)
+        if age == 0 || earlier.isEmpty {
+            current += count
+        } else {
+            // What is older than the oldest that is kept has been written before, and is written once more.
+            earlier[max(0, earlier.count - age)] += count
+        }
     }
 
     /// Those who need not wait any longer.
     mutating func takeFinishedWaiters() -> [UInt64] {
         guard let first = waiters.first else { return [] }
-        while counts.count > 1, counts[0] == 0 { counts.removeFirst() }
-        let oldest = epoch - UInt64(counts.count - 1)
+        while earlier.first == 0 { earlier.removeFirst() }
+        let oldest = epoch - UInt64(earlier.count)
         if first.epoch >= oldest { return [] }
         let finished = waiters.prefix { $0.epoch < oldest }.map(\.id)
         waiters.removeFirst(finished.count)
@@ -48,7 +55,8 @@ struct WriteProgress {
     mutating func wait(_ id: UInt64) {
         waiters.append((id, epoch))
         epoch += 1
-        counts.append(0)
+        earlier.append(current)
+        current = 0
     }
 
     /// Forgets a waiter; false where it has been given out already.
@@ -66,11 +74,7 @@ struct WriteProgress {
     /// Nothing more will be written.
     mutating func removeAll() {
         remaining = 0
-        counts = [0]
-    }
-
-    private func index(of epoch: UInt64) -> Int {
-        // What is older than the oldest that is kept has been written before, and is written once more.
-        max(0, counts.count - 1 - Int(self.epoch - epoch))
+        current = 0
+        earlier = []
     }
 }

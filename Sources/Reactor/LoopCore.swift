@@ -197,6 +197,19 @@ final class LoopCore: @unchecked Sendable {
         return true
     }
 
+    /// Calls the body in the loop's stead, without a turn: what has been handed over stays for whoever drives later.
+    /// False where somebody drives.
+    func runIfUndriven(_ body: () -> Void) -> Bool {
+        guard change({ $0.driver.takeOverIfUndriven() }) else { return false }
+        drivingThread.store(Thread.current, ordering: .relaxed)
+        body()
+        drivingThread.store(0, ordering: .relaxed)
+        let (startsThread, gate) = change { ($0.driver.callerLeaves(hasJobs: false), $0.driver.takeCallersEnd()) }
+        gate?.open()
+        if startsThread { try? startThread() }
+        return true
+    }
+
     func waitForCaller() {
         shared.withLock { $0.driver.waitForCaller() }?.wait()
     }

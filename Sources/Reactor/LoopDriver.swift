@@ -41,6 +41,13 @@ struct LoopDriver {
         return true
     }
 
+    /// True: nobody drove, and the caller does now.
+    mutating func takeOverIfUndriven() -> Bool {
+        guard case .nobody = state else { return false }
+        state = .caller(isBackgroundWanted: false)
+        return true
+    }
+
     mutating func takeOver() -> TakeOverAction {
         switch state {
         case .nobody:

@@ -63,6 +63,12 @@ public final class MessageLoop: Sendable {
         core.drive(beginningWith: begin, until: isDone)
     }
 
+    /// Calls the body as if on the loop, unless some thread drives it; nothing else of the loop runs.
+    @discardableResult
+    package func runIfUndriven(_ body: () -> Void) -> Bool {
+        core.runIfUndriven(body)
+    }
+
     /// Returns when the caller's thread that drives the loop has left, and at once where none does. Not on the loop.
     package func waitForCaller() {
         core.waitForCaller()

@@ -7,23 +7,37 @@ import Testing
 struct BadPeerTests {
     /// A frame of the native dialect, made by hand from its specification.
     static func frame(_ kind: UInt8, flags: UInt8 = 0, handles: UInt16 = 0, _ body: [UInt8]) -> [UInt8] {
-        header(UInt32(body.count + 4), kind, flags, handles) + body
+        header(UInt32(body.count + 12), kind, flags, handles) + body
     }
 
     static func header(_ length: UInt32, _ kind: UInt8, _ flags: UInt8 = 0, _ handles: UInt16 = 0) -> [UInt8] {
         withUnsafeBytes(of: length.bigEndian, Array.init) + [kind, flags, UInt8(handles >> 8), UInt8(handles & 255)]
+            + [UInt8](repeating: 0, count: 8)
+    }
+
+    static func conversation(_ kind: UInt8, _ id: UInt8, flags: UInt8, _ body: [UInt8]) -> [UInt8] {
+        var bytes = frame(kind, flags: flags, body)
+        bytes[15] = id
+        return bytes
     }
 
     static func message(_ json: String) -> [UInt8] { frame(0x10, Array(json.utf8)) }
 
     static let hello = frame(
-        0x01, Array(#"{"version":{"major":1,"minor":0},"features":[],"limits":{"message":67108864}}"#.utf8))
+        0x01,
+        Array(
+            #"{"version":{"major":1,"minor":0},"features":[],"limits":{"message":67108864,"window":9007199254740991}}"#
+                .utf8))
 
     static let breaches: [(name: String, bytes: [UInt8])] = [
         ("garbage instead of a hello", Array("GET / HTTP/1.1\r\n\r\n".utf8)),
         ("garbage after the hello", hello + Array("what is this?".utf8)),
-        ("a length below the header", hello + header(3, 0x10)),
-        ("a length over the limit", hello + header(64 << 20 + 5, 0x10)),
+        ("a length below the header", hello + header(11, 0x10)),
+        ("a length over that of a frame", hello + header(262_157, 0x10)),
+        ("data on a conversation that nobody has opened", hello + conversation(0x11, 1, flags: 4, [0, 2, 0x7b, 0x7d])),
+        ("a conversation that skips one", hello + conversation(0x11, 4, flags: 4, [0, 2, 0x7b, 0x7d])),
+        ("data after the end", hello + frame(0x07, []) + message("1")),
+        ("a fragment of nothing", hello + frame(0x11, flags: 1, [])),
         ("the length 0x7fffffff", hello + header(0x7fff_ffff, 0x10)),
         ("the length 0x80000000", hello + header(0x8000_0000, 0x10)),
         ("the length 0xffffffff", hello + header(0xffff_ffff, 0x10)),
@@ -144,18 +158,18 @@ struct BadPeerTests {
         }
     }
 
-    @Test("6: fragments are put together, however small they are")
-    func fragments() async throws {
-        let text = Array(#"["fragments",1,2]"#.utf8)
+    @Test("6: the frames of a message are put together, however small they are")
+    func frames() async throws {
+        let text = Array(#"["frames",1,2]"#.utf8)
         var bytes = Self.hello
         for (index, byte) in text.enumerated() {
             bytes += Self.frame(0x10, flags: index == text.count - 1 ? 0 : 1, [byte])
         }
-        bytes += Self.frame(0x11, flags: 1, []) + Self.frame(0x11, [1, 2])
+        bytes += Self.frame(0x11, flags: 1, [1, 2]) + Self.frame(0x11, [])
         let child = try Fixture.raw(bytes, then: "exit")
         let recorder = Recorder(child)
         try await closed(child)
-        #expect(recorder.all.dropFirst().prefix(2) == [.message(["fragments", 1, 2]), .bytes(2)])
+        #expect(recorder.all.dropFirst().prefix(2) == [.message(["frames", 1, 2]), .bytes(2)])
         #expect(recorder.errors == [])
     }
 
@@ -182,7 +196,7 @@ struct BadPeerTests {
             var children: [ChildProcess] = []
             for _ in 0..<20 {
                 let child = try Fixture.raw(
-                    BadPeerTests.hello + BadPeerTests.header(60 << 20, 0x10) + [0x22], then: "sleep")
+                    BadPeerTests.hello + BadPeerTests.header(262_000, 0x10) + [0x22], then: "sleep")
                 child.onMessage { _ in }
                 children.append(child)
             }
@@ -202,11 +216,11 @@ struct BadPeerTests {
         // A message longer than the parent said it reads: a Swift child refuses to send one, so this one is made by
         // hand.
         var options = ChildProcess.Options()
-        options.maximumMessageSize = 2048
+        options.maximumMessageSize = 65_536
         options.standardOutput = .null
         // It ends with a stack trace.
         options.standardError = .null
-        let child = try Fixture.fork("large", "1", "5000", "exit", options: options)
+        let child = try Fixture.fork("large", "1", "70000", "exit", options: options)
         let recorder = Recorder(child)
         try await closed(child)
         // The child's send throws, which ends it: nothing too long ever leaves.

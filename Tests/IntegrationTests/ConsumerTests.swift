@@ -105,8 +105,10 @@ struct ConsumerTests {
         #expect(rest == (0..<50).map { .integer($0) })
     }
 
-    @Test("5: what an iteration leaves goes to a handler that came while it was there, and to one that comes meanwhile")
-    func leftToThoseWhoCameLater() async throws {
+    @Test(
+        "5: what an iteration leaves goes to a handler that came while it was there, and to one that comes meanwhile",
+        arguments: [false, true])
+    func leftToThoseWhoCameLater(_ isAttachedLongBefore: Bool) async throws {
         let child = try Fixture.fork("burst", "50", "return")
         #expect(try await within { try await child.waitForExit() } == .exited(code: 0))
         let first = Journal<JSON>()
@@ -119,6 +121,7 @@ struct ConsumerTests {
                 first.append(message.json)
                 if message.json == 5 { child.onMessage { second.append($0.json) } }
             }
+            if isAttachedLongBefore { await turns(of: child.messageLoop, 4) }
             break
         }
         #expect(try await first.wait(forCount: 49) == (1..<50).map { .integer($0) })
@@ -165,5 +168,12 @@ struct ConsumerTests {
         child.disconnect()
         let answers = try await within { await child.messages.reduce(into: []) { $0.append($1.json) } }
         #expect(answers == (0..<200).map { .integer($0) })
+    }
+}
+
+/// Returns when the loop has gone through so many turns.
+private func turns(of loop: MessageLoop, _ count: Int) async {
+    for _ in 0..<count {
+        await withCheckedContinuation { continuation in loop.execute { continuation.resume() } }
     }
 }

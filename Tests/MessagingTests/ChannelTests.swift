@@ -28,7 +28,7 @@ struct ChannelTests {
     @Test("a small buffer cuts messages of every size, and none is changed", arguments: [false, true])
     func smallBuffer(_ isOnLoop: Bool) async throws {
         let (one, two) = try End.pair(bufferSize: 1)
-        let sizes = [0, 1, 100, 5000, 16_384, 16_385, 70_000, 1_000_000, 1_048_576, 1_048_577, 3]
+        let sizes = [0, 1, 100, 5000, 16_384, 16_385, 70_000, 262_144, 262_145, 524_288, 1_000_000, 3]
         let bodies = sizes.map { size in (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ size) } }
         if isOnLoop {
             one.onLoop { channel in for body in bodies { _ = try? channel.send(bytes: body) } }
@@ -77,14 +77,14 @@ struct ChannelTests {
         let available = Journal<Int>()
         one.onLoop { channel in
             channel.outbound.withLock {
-                $0.burst = SendBurst(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
+                $0.burst = BurstDetector(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
             }
             for number in 0..<20 {
                 _ = try? channel.send(number)
                 available.append(two.bytesAvailable)
             }
         }
-        let first = SendBurst.writtenAtOnce
+        let first = BurstDetector.writtenAtOnce
         let counts = try await available.wait(forCount: 20)
         #expect(counts == (0..<20).map { (min($0 + 1, first)) * (FrameHeader.size + 1) })
         for number in 0..<20 {
@@ -105,48 +105,75 @@ struct ChannelTests {
     @Test("a message longer than the peer takes is refused here, once its hello has come")
     func peerLimit() async throws {
         let (one, two) = try End.facingSocket()
-        try two.writeHello(messageLimit: 2000)
+        try two.writeHello(messageLimit: 70_000)
         two.writeAll(frame(.message, "1".utf8))
         _ = try await one.messages(1)
-        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 2001)) } == "tooLong 2001 2000")
-        #expect(failure { try one.channel.send(Self.text(4000)) }?.hasPrefix("tooLong") == true)
-        try one.channel.send(bytes: [UInt8](repeating: 0, count: 2000))
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 70_001)) } == "tooLong 70001 70000")
+        #expect(failure { try one.channel.send(Self.text(80_000)) }?.hasPrefix("tooLong") == true)
+        try one.channel.send(bytes: [UInt8](repeating: 0, count: 70_000))
         _ = try await two.readFrame()
-        #expect(try await two.readFrame().body.count == 2000)
+        #expect(try await two.readFrame().body.count == 70_000)
     }
 
     @Test("before the peer's hello its limit is taken to be this side's own")
     func assumedLimit() throws {
-        let (one, _two) = try End.facingSocket(limits: ChannelLimits(messageLimit: 3000))
-        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 3001)) } == "tooLong 3001 3000")
-        try one.channel.send(bytes: [UInt8](repeating: 0, count: 3000))
+        let (one, _two) = try End.facingSocket(limits: ChannelLimits(messageLimit: 80_000))
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 80_001)) } == "tooLong 80001 80000")
+        try one.channel.send(bytes: [UInt8](repeating: 0, count: 80_000))
         withExtendedLifetime(_two) {}
     }
 
-    @Test("a child takes the limit of the hello that its parent has written before it started")
-    func adoptedLimit() async throws {
-        let (one, two) = try System.socketPair().split { ours, theirs in
-            let two = PlainSocket(theirs.take())
-            try two.writeHello(messageLimit: 5000)
-            two.writeAll(frame(.message, "1".utf8))
-            return (try End.open(ours, adoptsPeerLimit: true), two)
-        }
-        #expect(one.channel.limits.messageLimit == 5000)
-        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 0, count: 5001)) } == "tooLong 5001 5000")
-        #expect(try await one.messages(1) == [.json(1)])
-        let hello = try await two.readFrame()
-        #expect(String(decoding: hello.body, as: UTF8.self).contains("5000"))
-        two.writeAll(frame(.bytes, [UInt8](repeating: 0, count: 5000)))
-        _ = try await one.messages(2)
-        two.writeAll(FrameHeader(kind: .bytes, bodyCount: 5001).bytes)
-        #expect(try await one.allEvents().contains { $0.isViolation })
+    @Test("what is over the floor waits for the peer's hello, and so does all that comes after it")
+    func beforeHello() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send(1)
+        try one.channel.send(bytes: [UInt8](repeating: 9, count: 65_537))
+        try one.channel.send(2)
+        _ = try await two.readFrame()
+        #expect(try await two.readFrame().body == Array("1".utf8))
+        try await stays(for: .milliseconds(50)) { two.bytesAvailable }
+        #expect(two.bytesAvailable == 0)
+        try two.writeHello()
+        #expect(try await two.readFrame().body.count == 65_537)
+        #expect(try await two.readFrame().body == Array("2".utf8))
+    }
+
+    @Test("before the peer's hello no more is written than every peer has room for")
+    func floorOfCredit() async throws {
+        let (one, two) = try End.facingSocket()
+        for _ in 0..<10 { try one.channel.send(bytes: [UInt8](repeating: 9, count: 60_000)) }
+        _ = try await two.readFrame()
+        for _ in 0..<5 { #expect(try await two.readFrame().body.count == 60_000) }
+        try await stays(for: .milliseconds(50)) { two.bytesAvailable }
+        #expect(two.bytesAvailable == 0)
+        try two.writeHello()
+        for _ in 0..<5 { #expect(try await two.readFrame().body.count == 60_000) }
+    }
+
+    @Test("a message that the peer's hello turns out not to allow is told of, and the others arrive")
+    func tooLongAfterAll() async throws {
+        let (one, two) = try End.facingSocket()
+        try one.channel.send(bytes: [UInt8](repeating: 9, count: 70_000))
+        try one.channel.send(2)
+        try two.writeHello(messageLimit: 65_536)
+        #expect(try await one.journal.wait(forCount: 1) == [.failed("tooLong 70000 65536")])
+        #expect(one.channel.lostMessageCount == 1)
+        _ = try await two.readFrame()
+        #expect(try await two.readFrame().body == Array("2".utf8))
     }
 
     @Test("a queue that is full refuses, and what it refused is not sent")
     func queueLimit() async throws {
         let limits = ChannelLimits(highWaterMark: 100_000, queueLimit: 2_000_000)
         let (one, two) = try End.pair(limits: limits, consumes: false)
-        var accepted = 0
+        try await one.helloHasCome()
+        var accepted = 15
+        for number in 0..<accepted { try one.channel.send(bytes: [UInt8](repeating: UInt8(number), count: 100_000)) }
+        // From here on nothing is written: the peer has no consumer, and its window is used up.
+        try await eventually("the window is used up") {
+            let isAllGranted = two.channel.inbound.queue.main.credit.limit >= 1 << 20
+            return isAllGranted && one.channel.outbound.withLock { $0.queue.awaitsPeer }
+        }
         while failure({ try one.channel.send(bytes: [UInt8](repeating: UInt8(accepted & 255), count: 100_000)) }) == nil
         {
             accepted += 1
@@ -179,21 +206,23 @@ struct ChannelTests {
 
     // MARK: Back-pressure
 
-    @Test("while nobody consumes messages the kernel holds them, and then the sender")
+    @Test("while nobody consumes messages the sender has the window, and then waits; pings are answered")
     func noConsumer() async throws {
-        let (one, two) = try End.facingSocket(consumes: false)
-        try two.writeHello()
-        let message = frame(.bytes, [UInt8](repeating: 9, count: 1016))
-        var written = 0
-        while two.write(message) == message.count { written += 1 }
-        try await one.settle()
-        try await stays(for: .milliseconds(50)) { two.write(message) }
-        #expect(one.journal.entries.isEmpty)
-        // A last write may have been cut; the numbers here are multiples of each other, so it was refused whole.
-        one.consume(true)
-        #expect(try await one.messages(written).count == written)
-        #expect(two.write(message) == message.count)
-        _ = try await one.messages(written + 1)
+        let (one, two) = try End.pair(consumes: false)
+        try await one.helloHasCome()
+        for _ in 0..<200 { try one.channel.send(bytes: [UInt8](repeating: 9, count: 20_000)) }
+        try await eventually("the window is used up") {
+            let isAllGranted = two.channel.inbound.queue.main.credit.limit >= 1 << 20
+            return isAllGranted && one.channel.outbound.withLock { $0.queue.awaitsPeer && $0.queue.main.credit.offset >= 1 << 20 }
+        }
+        let queued = one.channel.outbound.withLock { $0.queue.queuedCount }
+        #expect(queued >= 200 * 20_000 - (1 << 20) - 20_064)
+        try await stays(for: .milliseconds(50)) { one.channel.outbound.withLock { $0.queue.queuedCount } }
+        one.channel.ping(77)
+        try await eventually("the pong comes") { one.pongs.entries == [77] }
+        #expect(two.journal.entries.isEmpty)
+        two.consume(true)
+        #expect(try await two.messages(200).count == 200)
     }
 
     @Test("a paused channel delivers nothing until it has been resumed as often")
@@ -227,7 +256,8 @@ struct ChannelTests {
 
     @Test("a delegate may resume and register within a delivery, and nothing is doubled or out of order")
     func reentrantDelegate() async throws {
-        let (one, two) = try End.facingSocket(consumes: false) { end, event in
+        let limits = ChannelLimits(window: Hello.Limits.endlessWindow)
+        let (one, two) = try End.facingSocket(limits: limits, consumes: false) { end, event in
             guard event.isMessage else { return }
             end.channel.pause()
             end.channel.resume()
@@ -282,6 +312,7 @@ struct ChannelTests {
     @Test("a flush that is cancelled says so, before it begins and while it waits, and the others go on waiting")
     func cancelledFlush() async throws {
         let (one, two) = try End.facingSocket()
+        try two.writeHello(messageLimit: 4 << 20)
         try one.channel.send(bytes: [UInt8](repeating: 3, count: 3_000_000))
         let before = Task {
             withUnsafeCurrentTask { $0?.cancel() }
@@ -313,20 +344,19 @@ struct ChannelTests {
         withExtendedLifetime(_two) {}
     }
 
-    @Test("a flush on the calling thread writes everything, without a loop that is driven")
+    @Test("a flush on the calling thread writes everything")
     func blockingFlush() async throws {
-        let (socket, channel) = try System.socketPair().split { ours, theirs in
-            let channel = try Channel(socket: ours, loop: MessageLoop(named: "undriven"), limits: ChannelLimits())
-            return (PlainSocket(theirs.take()), channel)
-        }
+        let (one, socket) = try End.facingSocket()
+        let channel = one.channel
         try channel.send(bytes: [UInt8](repeating: 3, count: 2_000_000))
         let flushed = Journal<Bool>()
         try Thread.start(name: "flusher") {
             channel.flush(givingUpAfter: .seconds(55))
             flushed.append(channel.outbound.withLock { $0.queue.isEmpty })
         }
+        try socket.writeHello(messageLimit: 4 << 20)
         _ = try await socket.readFrame()
-        _ = try await socket.read(2_000_016)
+        _ = try await socket.read(2_000_000 + 8 * FrameHeader.size)
         #expect(try await flushed.wait(forCount: 1) == [true])
     }
 
@@ -348,7 +378,8 @@ struct ChannelTests {
         let block = frame(.bytes, [UInt8](repeating: 0, count: 8184))
         let shares = Shares()
         let peer = Locked<PlainSocket?>(nil)
-        let (one, two) = try End.facingSocket { _, _ in
+        let limits = ChannelLimits(window: Hello.Limits.endlessWindow)
+        let (one, two) = try End.facingSocket(limits: limits) { _, _ in
             // So there is always more, and each write is an edge.
             peer.withLock { $0 }?.write(block)
             shares.tookOne()

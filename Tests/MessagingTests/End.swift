@@ -29,6 +29,7 @@ enum Event: Equatable, Sendable {
 final class End: ChannelDelegate {
     let channel: Channel
     let journal = Journal<Event>()
+    let pongs = Journal<UInt64>()
     private let reaction: @Sendable (End, Event) -> Void
 
     private init(channel: Channel, reaction: @escaping @Sendable (End, Event) -> Void) {
@@ -39,13 +40,12 @@ final class End: ChannelDelegate {
     /// An end on a loop of its own, or on the given one, which takes messages at once where nothing else is said.
     static func open(
         _ socket: consuming Descriptor, limits: ChannelLimits = ChannelLimits(), dialect: Dialect = .native,
-        adoptsPeerLimit: Bool = false,
-        consumes: Bool = true, on sharedLoop: MessageLoop? = nil,
+        isMaker: Bool = true, consumes: Bool = true, on sharedLoop: MessageLoop? = nil,
         reaction: @escaping @Sendable (End, Event) -> Void = { _, _ in }
     ) throws -> End {
         let loop = try sharedLoop ?? MessageLoop(named: "test-end")
         let channel = try Channel(
-            socket: socket, loop: loop, limits: limits, dialect: dialect, adoptsPeerLimit: adoptsPeerLimit)
+            socket: socket, loop: loop, limits: limits, dialect: dialect, isMaker: isMaker)
         let end = End(channel: channel, reaction: reaction)
         try channel.start(delegate: end)
         try loop.ensureDriven()
@@ -62,7 +62,8 @@ final class End: ChannelDelegate {
                 setSendBuffer(theirs.rawValue, bufferSize)
             }
             return (
-                try open(ours, limits: limits, consumes: consumes), try open(theirs, limits: limits, consumes: consumes)
+                try open(ours, limits: limits, consumes: consumes),
+                try open(theirs, limits: limits, isMaker: false, consumes: consumes)
             )
         }
     }
@@ -91,9 +92,14 @@ final class End: ChannelDelegate {
     /// Has what is sent from now on belong to one burst whose first messages have been written, however long it takes.
     func burst() throws {
         channel.outbound.withLock {
-            $0.burst = SendBurst(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
+            $0.burst = BurstDetector(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
         }
-        for _ in 0..<SendBurst.writtenAtOnce { try channel.send("burst") }
+        for _ in 0..<BurstDetector.writtenAtOnce { try channel.send("burst") }
+    }
+
+    /// Returns when the peer's hello has been read.
+    func helloHasCome() async throws {
+        try await eventually("the hello comes") { self.channel.outbound.withLock { $0.queue.peerLimits != nil } }
     }
 
     /// Returns when all that was handed to the loop before has run, and what that has gathered is written.
@@ -138,6 +144,7 @@ final class End: ChannelDelegate {
     }
 
     func channelDelivered() { hear(.delivered) }
+    func channelPonged(_ payload: UInt64) { pongs.append(payload) }
 
     private func hear(_ event: Event) {
         journal.append(event)
@@ -163,6 +170,7 @@ extension ChannelError {
         case .tooManyHandles(let count, _): "tooManyHandles \(count)"
         case .handleKindNotSupported: "handleKindNotSupported"
         case .bytesNotSupported: "bytesNotSupported"
+        case .conversationsNotSupported: "conversationsNotSupported"
         case .handleNotReceived: "handleNotReceived"
         case .handleNotOpen: "handleNotOpen"
         case .handlesRefused(let errno): "handlesRefused \(errno.rawValue)"

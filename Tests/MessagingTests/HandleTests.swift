@@ -15,9 +15,7 @@ struct HandleTests {
 
     /// A message as a peer writes it.
     private func message(_ text: String, handleCount: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        FrameEncoder.append(.message, handleCount: handleCount, to: &bytes) { $0 += text.utf8 }
-        return bytes
+        frame(.message, text.utf8, handleCount: handleCount)
     }
 
     // MARK: Each with its own
@@ -96,16 +94,16 @@ struct HandleTests {
         #expect(try await one.messages(1) == [.handles("in pieces", [pipe.id])])
     }
 
-    @Test("handles ride with the first fragment, and a control frame may come between the fragments")
+    @Test("handles ride with the first frame of a message, and a control frame may come between its frames")
     func fragments() async throws {
         let (one, socket) = try End.facingSocket()
         try socket.writeHello()
         let pipe = TestPipe()
         let handles = try pipe.handles()
-        let first = FrameHeader(kind: .message, hasMore: true, handleCount: 1, bodyCount: 2).bytes + Array("\"a".utf8)
+        let first = frame(.message, "\"a".utf8, flags: .more, handleCount: 1)
         handles.withNumbers { socket.write(first, handles: Array($0)) }
         try await one.settle()
-        socket.writeAll(frame(.abort, "{}".utf8) + frame(.message, "b\"".utf8))
+        socket.writeAll(frame(.ping, [UInt8](repeating: 7, count: 8)) + frame(.message, "b\"".utf8))
         #expect(try await one.messages(1) == [.handles("ab", [pipe.id])])
     }
 
@@ -115,7 +113,7 @@ struct HandleTests {
         _ = try await socket.readFrame()
         let pipes = [TestPipe(), TestPipe()]
         try one.burst()
-        for _ in 0..<SendBurst.writtenAtOnce { _ = try await socket.readFrame() }
+        for _ in 0..<BurstDetector.writtenAtOnce { _ = try await socket.readFrame() }
         // One turn of the loop, so that all of it is there to be gathered.
         one.onLoop { channel in
             _ = try? channel.send(1)
@@ -149,9 +147,9 @@ struct HandleTests {
         let unread = TestPipe()
         let late = TestPipe()
         do {
-            let (one, socket) = try End.facingSocket(limits: ChannelLimits(messageLimit: 4096))
-            let long = String(repeating: "z", count: 5000)
-            #expect(failure { try one.channel.send(long, handles: refused.handles()) } == "tooLong 5002 4096")
+            let (one, socket) = try End.facingSocket(limits: ChannelLimits(messageLimit: 65_536))
+            let long = String(repeating: "z", count: 70_000)
+            #expect(failure { try one.channel.send(long, handles: refused.handles()) } == "tooLong 70002 65536")
             try one.channel.send("unread", handles: try unread.handles())
             while try one.channel.send(bytes: [UInt8](repeating: 0, count: 4096)) {}
             try one.channel.send("queued", handles: try queued.handles())
@@ -189,7 +187,7 @@ struct HandleTests {
         #expect(failure { try one.channel.send(1, handles: pipe.handles(254)) } == "tooManyHandles 254")
         #expect(failure { try one.channel.send(1, handles: DescriptorList(owning: [.max])) } == "handleNotOpen")
         socket.writeAll(
-            frame(.hello, #"{"version":{"major":1,"minor":0},"features":[],"limits":{"message":4096}}"#.utf8))
+            try Hello(limits: Hello.Limits(message: 65_536, window: Hello.Limits.endlessWindow, ids: 0)).frame())
         socket.writeAll(frame(.message, "1".utf8))
         _ = try await one.messages(1)
         #expect(failure { try one.channel.send(1, handles: pipe.handles()) } == "handlesNotTakenByPeer")
@@ -219,7 +217,7 @@ struct HandleTests {
             System.close(number)
         }
         Task { heard.append(await laterFailure { try await one.channel.flush() } ?? "nothing") }
-        let messages = try await two.messages(SendBurst.writtenAtOnce + 2)
+        let messages = try await two.messages(BurstDetector.writtenAtOnce + 2)
         #expect(messages.suffix(2) == [.json(1), .json(3)])
         let refusal = Event.failed("handlesRefused \(Errno.badFileDescriptor.rawValue)")
         #expect(try await one.journal.wait(forCount: 1).first == refusal)
@@ -258,9 +256,8 @@ struct HandleTests {
     func strayInTheMiddle() async throws {
         let (one, socket) = try End.facingSocket()
         try socket.writeHello()
-        socket.writeAll(FrameHeader(kind: .message, hasMore: true, bodyCount: 1).bytes + [0x31])
-        socket.write(
-            FrameHeader(kind: .message, hasMore: true, bodyCount: 1).bytes + [0x31], handles: [socket.rawValue])
+        socket.writeAll(frame(.message, "1".utf8, flags: .more))
+        socket.write(frame(.message, "1".utf8, flags: .more), handles: [socket.rawValue])
         #expect(try await one.allEvents() == [violation(announced: 0, received: 1), .delivered])
     }
 
@@ -284,14 +281,13 @@ struct HandleTests {
             try socket.writeHello()
             let pipe = TestPipe()
             let handles = try pipe.handles(20)
-            var bytes: [UInt8] = []
-            FrameEncoder.append(.message, handleCount: 20, to: &bytes) { $0 += "1".utf8 }
-            handles.withNumbers { socket.write(bytes, handles: Array($0)) }
-            socket.writeAll(frame(.message, "2".utf8))
+            let bytes = frame(.message, "1".utf8, handleCount: 20)
             var taken = DescriptorList()
             while let copy = try? System.duplicate(0, atLeast: 0) { taken.append(Descriptor(owning: copy)) }
             // Room for seven of the twenty.
             for _ in 0..<7 { _ = taken.popFirst() }
+            handles.withNumbers { socket.write(bytes, handles: Array($0)) }
+            socket.writeAll(frame(.message, "2".utf8))
             one.consume(true)
             let wanted: [Event] = [.failed("handlesLost 20"), .json(2)]
             #expect(try await one.journal.wait { $0.count == 2 } == wanted)
@@ -302,10 +298,10 @@ struct HandleTests {
     @Test("a peer that ends with many handles unread fills nobody's table while no consumer is there")
     func unreadAtTheEnd() async {
         await #expect(processExitsWith: .success) {
-            let (one, socket) = try End.facingSocket(consumes: false)
+            let limits = ChannelLimits(window: Hello.Limits.endlessWindow)
+            let (one, socket) = try End.facingSocket(limits: limits, consumes: false)
             try socket.writeHello()
-            var bytes: [UInt8] = []
-            FrameEncoder.append(.message, handleCount: 200, to: &bytes) { $0 += "1".utf8 }
+            let bytes = frame(.message, "1".utf8, handleCount: 200)
             for _ in 0..<20 { socket.write(bytes, handles: [CInt](repeating: 0, count: 200)) }
             socket.close()
             try await one.journal.wait(forCount: 1)

@@ -8,26 +8,21 @@ import Wire
 private final class Queue {
     var value = OutboundQueue(highWaterMark: 1000, limit: 10_000, dialect: .node)
 
-    func accept(_ text: String) throws { _ = try value.accept(frame: Array(text.utf8)) }
+    func accept(_ text: String) throws { _ = try value.accept(line: Array(text.utf8), handles: nil) }
 
     /// A message with a handle.
     func accept(handle text: String) throws {
-        let bytes = Array(text.utf8)
-        let handles = OutboundHandles(DescriptorList())
-        try value.accept([
-            OutboundQueue.Chunk(
-                bytes: bytes, range: 0..<bytes.count, startsMessage: true, handles: handles, content: .lines)
-        ])
+        _ = try value.accept(line: Array(text.utf8), handles: OutboundHandles(DescriptorList()))
     }
 
-    func take() -> OutboundQueue.Batch? { value.takeBatch() }
+    func take() -> WriteBatch? { value.takeBatch() }
 
-    func wrote(_ count: Int, of batch: OutboundQueue.Batch) -> (action: OutboundQueue.Action, finished: [UInt64]) {
+    func wrote(_ count: Int, of batch: WriteBatch) -> (action: OutboundQueue.Action, finished: [UInt64]) {
         value.wrote(count, of: batch, isBlocked: false)
     }
 }
 
-extension OutboundQueue.Batch {
+extension WriteBatch {
     fileprivate var text: String {
         ([first] + rest).map { String(decoding: $0.bytes[$0.range], as: UTF8.self) }.joined()
     }

@@ -66,7 +66,7 @@ struct NodeDialectTests {
         two.writeAll([UInt8](repeating: 0x61, count: 5000))
         let events = try await one.allEvents()
         #expect(events.count == 2 && events.last == .delivered)
-        #expect(events[0] == .failed("protocolViolation \(WireError.tooLong(length: 5000, limit: 4096))"))
+        #expect(events[0] == .failed("protocolViolation \(WireError.messageTooLong(5000, limit: 4096))"))
         #expect(try await two.readToEnd() == [])
     }
 

@@ -4,25 +4,18 @@ import Wire
 
 @testable import Messaging
 
-/// A queue whose changes can stand in an expectation.
+/// A queue whose changes can stand in an expectation. It has lines, which are bytes as they are: what is special about
+/// frames is tested with frames.
 private final class Queue {
     var value: OutboundQueue
-    private var batch: OutboundQueue.Batch?
+    private var batch: WriteBatch?
 
     init(highWaterMark: Int = 100, limit: Int = 1000) {
-        value = OutboundQueue(highWaterMark: highWaterMark, limit: limit)
+        value = OutboundQueue(highWaterMark: highWaterMark, limit: limit, dialect: .node)
     }
 
     func accept(_ text: String) throws(OutboundQueue.AcceptError) {
-        _ = try value.accept(frame: Array(text.utf8))
-    }
-
-    func accept(parts: [String]) throws(OutboundQueue.AcceptError) {
-        try value.accept(
-            parts.enumerated().map { index, part in
-                let bytes = Array(part.utf8)
-                return OutboundQueue.Chunk(bytes: bytes, range: 0..<bytes.count, startsMessage: index == 0)
-            })
+        _ = try value.accept(line: Array(text.utf8), handles: nil)
     }
 
     /// What the next batch would write, each chunk a string; nil where there is none.
@@ -46,24 +39,11 @@ private final class Queue {
         return Written(action: action, finished: finished)
     }
 
-    func accept(chunk: OutboundQueue.Chunk) throws(OutboundQueue.AcceptError) { try value.accept([chunk]) }
-
-    /// Whether handles ride with the batch that is out.
-    var hasHandles: Bool { batch?.first.handles != nil }
-
-    func refused() -> Written? {
-        guard let batch else { return nil }
-        self.batch = nil
-        let (action, failed) = value.refused(batch)
-        return Written(action: action, finished: failed)
-    }
-
     func becameWritable() -> OutboundQueue.Action { value.socketBecameWritable() }
     func wait(_ id: UInt64) -> OutboundQueue.WaitAction { value.wait(id) }
     func cancelWait(_ id: UInt64) -> Bool { value.cancelWait(id) }
     func finish(_ closing: Closing) -> OutboundQueue.Action { value.finish(closing) }
     func fail(_ closing: Closing) -> [UInt64] { value.fail(closing) }
-    func abort(_ text: String) -> OutboundQueue.Action { value.abort(with: Array(text.utf8)) }
 }
 
 @Suite("Outbound queue")
@@ -93,9 +73,9 @@ struct OutboundQueueTests {
 
     @Test("a frame that was joined gives its buffer back, and one that was kept does not")
     func buffers() throws {
-        var queue = OutboundQueue(highWaterMark: 100, limit: 1000)
-        let kept = try queue.accept(frame: [1])
-        let joined = try queue.accept(frame: [2, 3])
+        var queue = OutboundQueue(highWaterMark: 100, limit: 1000, dialect: .node)
+        let kept = try queue.accept(line: [1], handles: nil)
+        let joined = try queue.accept(line: [2, 3], handles: nil)
         #expect(kept.isEmpty)
         #expect(joined == [2, 3])
     }
@@ -111,24 +91,6 @@ struct OutboundQueueTests {
         #expect(queue.take() == ["b"])
         #expect(queue.wrote() == .init(action: .none))
         #expect(queue.value.isEmpty)
-    }
-
-    @Test("fragments are not joined to what comes after them")
-    func fragments() throws {
-        let queue = Queue()
-        try queue.accept("a")
-        try queue.accept(parts: ["head", "body"])
-        try queue.accept("b")
-        #expect(queue.take() == ["a", "head", "body", "b"])
-    }
-
-    @Test("a batch has 64 parts at most, and the rest follows in order")
-    func batchSize() throws {
-        let queue = Queue()
-        try queue.accept(parts: (0..<70).map { "\($0)," })
-        #expect(queue.take()?.count == 64)
-        #expect(queue.wrote() == .init(action: .write))
-        #expect(queue.take() == (64..<70).map { "\($0)," })
     }
 
     // MARK: Limits
@@ -153,7 +115,6 @@ struct OutboundQueueTests {
         try queue.accept("12345")
         try queue.accept("67890")
         #expect(throws: OutboundQueue.AcceptError.full(queued: 10)) { try queue.accept("x") }
-        #expect(throws: OutboundQueue.AcceptError.full(queued: 10)) { try queue.accept(parts: ["x", "y"]) }
         #expect(queue.value.queuedCount == 10)
         #expect(queue.wait(1) == .wait)
         #expect(queue.take() == ["1234567890"])
@@ -178,7 +139,7 @@ struct OutboundQueueTests {
     func partialWrite(_ count: Int) throws {
         let queue = Queue()
         try queue.accept("abc")
-        try queue.accept(parts: ["de", "fgh"])
+        for text in ["de", "fgh"] { try queue.accept(text) }
         try queue.accept("ij")
         let whole = "abcdefghij"
         #expect(queue.take()?.joined() == whole)
@@ -372,188 +333,172 @@ struct OutboundQueueTests {
         #expect(queue.value.loss == .byPeer)
     }
 
-    @Test("an abort says goodbye in place of what has not been begun")
-    func abort() throws {
-        let queue = Queue()
-        try queue.accept("ab")
-        try queue.accept(parts: ["c", "d"])
-        #expect(queue.abort("bye") == .write)
-        #expect(queue.value.queuedCount == 3)
-        #expect(queue.value.loss == .protocolViolation)
-        #expect(queue.take() == ["bye"])
-        #expect(queue.wrote() == .init(action: .endStream))
-        #expect(queue.value.closing == .protocolViolation)
-    }
+    // MARK: Counting what is lost
 
-    @Test("an abort comes after the message that has been begun, all its fragments")
-    func abortInMessage() throws {
+    @Test("messages that were not written to their end are counted when the queue fails", arguments: 0...12)
+    func lost(_ written: Int) throws {
         let queue = Queue()
-        try queue.accept(parts: ["ab", "cd", "ef"])
-        try queue.accept("g")
+        for _ in 0..<3 { try queue.accept("123\n") }
         _ = queue.take()
-        _ = queue.wrote(1)
-        #expect(queue.abort("bye") == .none)
-        #expect(queue.value.queuedCount == 8)
-        #expect(queue.becameWritable() == .write)
-        #expect(queue.take() == ["b", "cd", "ef", "bye"])
-        #expect(queue.wrote() == .init(action: .endStream))
+        _ = queue.wrote(written)
+        _ = queue.fail(.byPeer)
+        #expect(queue.value.lostCount == 3 - written / 4)
+    }
+}
+
+/// The same with frames.
+@Suite("Outbound queue of frames")
+struct OutboundFramesTests {
+    private static func message(_ text: String, handles: Bool = false) -> OutboundMessage {
+        let bytes = [UInt8](repeating: 0, count: FrameHeader.size) + Array(text.utf8)
+        return OutboundMessage(
+            kind: .message, bytes: bytes, handles: handles ? OutboundHandles(DescriptorList()) : nil)
     }
 
-    @Test("what an abort writes finishes no wait for what it has thrown away")
-    func abortIsNotWhatWasWaitedFor() throws {
-        let queue = Queue()
-        try queue.accept("ab")
-        #expect(queue.wait(1) == .wait)
-        #expect(queue.abort("goodbye") == .write)
-        #expect(queue.take() == ["goodbye"])
-        #expect(queue.wrote() == .init(action: .endStream))
-        #expect(queue.fail(.protocolViolation) == [1])
-        #expect(queue.wait(2) == .failed(.protocolViolation))
+    private static func queue() -> OutboundQueue {
+        var queue = OutboundQueue(highWaterMark: 1 << 20, limit: 64 << 20)
+        _ = queue.peerAnnounced(Hello.Limits(message: 64 << 20, window: Hello.Limits.endlessWindow, ids: 10))
+        return queue
     }
 
-    @Test("there is nothing to wait for after an abort that has thrown nothing away")
-    func waitAfterAbort() throws {
-        let queue = Queue()
-        try queue.accept("ab")
-        _ = queue.take()
-        _ = queue.wrote()
-        #expect(queue.abort("goodbye") == .write)
-        _ = queue.take()
-        #expect(queue.wrote(3) == .init(action: .none))
-        #expect(queue.fail(.protocolViolation) == [])
-        #expect(queue.wait(1) == .finished)
+    private func batchOf(_ queue: inout OutboundQueue) throws -> WriteBatch {
+        let batch = queue.takeBatch()
+        return try #require(batch)
     }
 
-    @Test("an abort with nothing queued has lost nothing")
-    func abortEmpty() {
-        let queue = Queue()
-        #expect(queue.abort("bye") == .write)
-        #expect(queue.value.loss == nil)
+    private static func text(_ batch: WriteBatch?) -> [String] {
+        guard let batch else { return [] }
+        return ([batch.first] + batch.rest).map { String(decoding: $0.bytes[$0.range], as: UTF8.self) }
     }
 
-    @Test("there is no abort where a batch is out, or where the queue has been finished")
-    func noAbort() throws {
-        let queue = Queue()
-        try queue.accept("ab")
-        _ = queue.take()
-        #expect(queue.abort("bye") == .none)
-        #expect(queue.value.closing == nil)
-        _ = queue.wrote()
-        _ = queue.finish(.byThisSide)
-        #expect(queue.abort("bye") == .none)
-        #expect(queue.value.isEmpty)
-    }
-
-    // MARK: Handles
-
-    private static func chunk(_ text: String, handles: Bool = true) -> OutboundQueue.Chunk {
-        let bytes = Array(text.utf8)
-        return OutboundQueue.Chunk(
-            bytes: bytes, range: 0..<bytes.count, startsMessage: true,
-            handles: handles ? OutboundHandles(DescriptorList()) : nil)
+    private static func text(_ kind: FrameKind, _ text: String) -> String {
+        String(decoding: frame(kind, text.utf8), as: UTF8.self)
     }
 
     @Test("a message with handles begins a batch, and takes those without along")
     func handlesBeginBatches() throws {
-        let queue = Queue()
-        try queue.accept("a")
-        for text in ["B", "C"] { try queue.accept(chunk: Self.chunk(text)) }
-        try queue.accept("d")
-        try queue.accept(parts: ["e", "f"])
-        try queue.accept(chunk: Self.chunk("G"))
-        for batch in [["a"], ["B"], ["C", "d", "e", "f"], ["G"]] {
-            #expect(queue.take() == batch)
-            #expect(queue.hasHandles == (batch != ["a"]))
-            _ = queue.wrote()
+        var queue = Self.queue()
+        for text in ["a", "B", "C", "d", "G"] {
+            _ = try queue.accept(Self.message(text, handles: text.first!.isUppercase))
         }
-        #expect(queue.value.isEmpty)
+        for texts in [["a"], ["B"], ["C", "d"], ["G"]] {
+            let batch = try batchOf(&queue)
+            #expect(Self.text(batch) == texts.map { Self.text(.message, $0) })
+            #expect((batch.first.handles != nil) == (texts != ["a"]))
+            _ = queue.wrote(batch.count, of: batch, isBlocked: false)
+        }
+        #expect(queue.isEmpty)
     }
 
     @Test("handles have been written with the first byte, and are written again where none was")
     func handlesOfPartialWrites() throws {
-        let queue = Queue()
-        try queue.accept(chunk: Self.chunk("abc"))
-        _ = queue.take()
-        _ = queue.wrote(0)
-        #expect(queue.becameWritable() == .write)
-        #expect(queue.take() == ["abc"])
-        #expect(queue.hasHandles)
-        _ = queue.wrote(1)
-        #expect(queue.becameWritable() == .write)
-        #expect(queue.take() == ["bc"])
-        #expect(!queue.hasHandles)
-    }
-
-    @Test("a message whose handles are refused goes with all its parts, and those that wait for it are told")
-    func refusedHandles() throws {
-        let queue = Queue()
-        var parts = [Self.chunk("A"), Self.chunk("b", handles: false), Self.chunk("c", handles: false)]
-        for index in 1...2 { parts[index].startsMessage = false }
-        try queue.value.accept(parts)
-        try queue.accept("d")
-        #expect(queue.wait(1) == .wait)
-        #expect(queue.take() == ["A", "b", "c", "d"])
-        #expect(queue.refused() == .init(action: .write, finished: [1]))
-        #expect(queue.value.lostCount == 1)
-        #expect(queue.value.loss == nil)
-        #expect(queue.wait(2) == .wait)
-        #expect(queue.take() == ["d"])
-        #expect(queue.wrote() == .init(action: .none, finished: [2]))
-        #expect(queue.value.isEmpty)
-    }
-
-    @Test("a message whose handles are refused goes also where its parts fill more than a batch")
-    func refusedHandlesOfManyParts() throws {
-        let queue = Queue()
-        var parts = [Self.chunk("A")] + (0..<100).map { _ in Self.chunk("b", handles: false) }
-        for index in 1...100 { parts[index].startsMessage = false }
-        try queue.value.accept(parts)
-        #expect(queue.take()?.count == 64)
-        #expect(queue.refused() == .init(action: .none))
-        #expect(queue.value.isEmpty && queue.take() == nil)
-    }
-
-    // MARK: Counting what is lost
-
-    /// Messages as they are on the wire, and a control frame, which does not count.
-    private static func frames(_ count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        FrameEncoder.append(.abort, to: &bytes) { $0 += "{}".utf8 }
-        for _ in 0..<count { FrameEncoder.append(.message, to: &bytes) { $0 += "1234".utf8 } }
-        return bytes
+        var queue = Self.queue()
+        _ = try queue.accept(Self.message("abc", handles: true))
+        var batch = try batchOf(&queue)
+        _ = queue.wrote(0, of: batch, isBlocked: true)
+        #expect(queue.socketBecameWritable() == .write)
+        batch = try batchOf(&queue)
+        #expect(batch.first.handles != nil)
+        _ = queue.wrote(1, of: batch, isBlocked: true)
+        #expect(queue.socketBecameWritable() == .write)
+        batch = try batchOf(&queue)
+        #expect(batch.first.handles == nil && batch.count == FrameHeader.size + 2)
     }
 
     @Test(
-        "messages that were not written to their end are counted when the queue fails", arguments: [0, 10, 21, 22, 58])
-    func lost(_ written: Int) throws {
-        let queue = Queue()
-        _ = try queue.value.accept(frame: Self.frames(4))
-        _ = queue.take()
-        _ = queue.wrote(written)
-        _ = queue.fail(.byPeer)
-        // The control frame is 10 bytes, each message 12.
-        #expect(queue.value.lostCount == 4 - max(0, written - 10) / 12)
-        #expect(queue.value.takeDiscarded().isEmpty == (written == 58))
+        "a message whose handles are refused goes with all its frames, and those that wait for it are told",
+        arguments: [1, 300_000, 20_000_000])
+    func refusedHandles(_ size: Int) throws {
+        var queue = Self.queue()
+        _ = try queue.accept(Self.message(String(repeating: "A", count: size), handles: true))
+        _ = try queue.accept(Self.message("d"))
+        #expect(queue.wait(1) == .wait)
+        let batch = try batchOf(&queue)
+        #expect(batch.first.handles != nil)
+        let (action, failed) = queue.refused(batch)
+        #expect(action == .write && failed == [1])
+        #expect(queue.lostCount == 1 && queue.loss == nil)
+        #expect(queue.wait(2) == .wait)
+        let rest = try batchOf(&queue)
+        #expect(Self.text(rest) == [Self.text(.message, "d")])
+        #expect(queue.wrote(rest.count, of: rest, isBlocked: false).finished == [2])
+        #expect(queue.isEmpty && queue.queuedCount == 0)
     }
 
-    @Test("a message of several chunks is counted once, and also where its batch is out when the queue fails")
-    func lostFragments() throws {
-        let queue = Queue()
-        var parts = ["A", "b", "c"].map { Self.chunk($0, handles: false) }
-        for index in parts.indices { parts[index].content = .part(isLast: index == 2) }
-        try queue.value.accept(parts)
-        _ = try queue.value.accept(frame: Self.frames(2))
-        _ = queue.take()
-        _ = queue.fail(.peerEnded)
-        _ = queue.wrote(2)
-        #expect(queue.value.lostCount == 3)
+    @Test("an abort says goodbye in place of what has not been begun, and counts that")
+    func abort() throws {
+        var queue = Self.queue()
+        for text in ["ab", "c", "d"] { _ = try queue.accept(Self.message(text)) }
+        #expect(queue.wait(1) == .wait)
+        let (action, failed) = queue.abort(with: frame(.abort, "{}".utf8), .protocolViolation)
+        #expect(action == .write && failed == [1])
+        #expect(queue.loss == .protocolViolation && queue.lostCount == 3)
+        let batch = try batchOf(&queue)
+        #expect(Self.text(batch) == [Self.text(.abort, "{}")])
+        #expect(queue.wrote(batch.count, of: batch, isBlocked: false).action == .close)
+        #expect(queue.closing == .protocolViolation && queue.isEnded)
+        #expect(queue.wait(2) == .failed(.protocolViolation))
     }
 
-    @Test("what an abort throws away is counted")
-    func lostByAbort() throws {
-        let queue = Queue()
-        _ = try queue.value.accept(frame: Self.frames(3))
-        _ = queue.abort("bye")
-        #expect(queue.value.lostCount == 3)
+    @Test("an abort comes after the frame that has been begun, and no other", arguments: [false, true])
+    func abortInFrame(_ isOut: Bool) throws {
+        let abort = frame(.abort, "{}".utf8)
+        let whole = frame(.message, "ab".utf8) + frame(.message, "cd".utf8)
+        for written in 0...whole.count {
+            var queue = Self.queue()
+            for text in ["ab", "cd"] { _ = try queue.accept(Self.message(text)) }
+            let batch = try batchOf(&queue)
+            if isOut { _ = queue.abort(with: abort, .protocolViolation) }
+            _ = queue.wrote(written, of: batch, isBlocked: written < whole.count)
+            if !isOut { _ = queue.abort(with: abort, .protocolViolation) }
+            _ = queue.socketBecameWritable()
+            let rest = try batchOf(&queue)
+            let border = (written + 17) / 18 * 18
+            let bytes = ([rest.first] + rest.rest).flatMap { $0.bytes[$0.range] }
+            #expect(whole[..<written] + bytes == whole[..<border] + abort, "written \(written)")
+            #expect(queue.lostCount == 2 - border / 18)
+            #expect(queue.wrote(rest.count, of: rest, isBlocked: false).action == .close)
+        }
+    }
+
+    @Test("an abort with nothing queued has lost nothing, and there is one only")
+    func abortEmpty() {
+        var queue = Self.queue()
+        #expect(queue.abort(with: frame(.abort, []), .protocolViolation).action == .write)
+        #expect(queue.loss == nil)
+        #expect(queue.abort(with: frame(.abort, []), .protocolViolation).action == .none)
+    }
+
+    @Test("a queue that is finished says so after its last byte, and goes on with control frames")
+    func finish() throws {
+        var queue = Self.queue()
+        _ = try queue.accept(Self.message("ab"))
+        #expect(queue.finish(.byThisSide) == .write)
+        var batch = try batchOf(&queue)
+        #expect(queue.wrote(batch.count, of: batch, isBlocked: false).action == .write)
+        batch = try batchOf(&queue)
+        #expect(Self.text(batch) == [Self.text(.end, "")])
+        #expect(!queue.isEnded)
+        #expect(queue.wrote(batch.count, of: batch, isBlocked: false).action == .ended)
+        #expect(queue.isEnded)
+        #expect(queue.say { $0.pong(7) } == .write)
+        #expect(queue.takeBatch() != nil)
+    }
+
+    @Test("a message of several frames is counted once, wherever the queue fails")
+    func lostFrames() throws {
+        for written in [0, 1, 300_000, 600_000] {
+            var queue = Self.queue()
+            _ = try queue.accept(Self.message(String(repeating: "x", count: 600_000)))
+            _ = try queue.accept(Self.message("y"))
+            var rest = written
+            while rest > 0, let batch = queue.takeBatch() {
+                let part = min(rest, batch.count)
+                rest -= part
+                _ = queue.wrote(part, of: batch, isBlocked: false)
+            }
+            _ = queue.fail(.peerEnded)
+            #expect(queue.lostCount == 2)
+        }
     }
 }

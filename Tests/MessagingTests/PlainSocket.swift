@@ -41,8 +41,11 @@ final class PlainSocket: Sendable {
         #expect(write(bytes) == bytes.count)
     }
 
-    func writeHello(messageLimit: Int = 1 << 20) throws {
-        writeAll(try Hello(messageLimit: messageLimit).frame())
+    /// A hello of a peer that needs no credit itself and gives as much as is asked for.
+    func writeHello(
+        messageLimit: Int = 1 << 20, window: Int = Hello.Limits.endlessWindow, ids: Int = 256
+    ) throws {
+        writeAll(try helloFrame(messageLimit: messageLimit, window: window, ids: ids))
     }
 
     /// Reads, waiting, that many bytes, or fewer where the stream ends first. Not on a thread of the concurrency pool.
@@ -68,10 +71,18 @@ final class PlainSocket: Sendable {
 
     /// Reads, waiting, one whole frame: its kind and its body.
     func readFrame() async throws -> (kind: UInt8, body: [UInt8]) {
-        let header = try await read(8)
-        try #require(header.count == 8)
+        let header = try await read(FrameHeader.size)
+        try #require(header.count == FrameHeader.size)
         let length = header[..<4].reduce(0) { $0 << 8 | Int($1) }
-        return (header[4], try await read(length - 4))
+        return (header[4], try await read(length + 4 - FrameHeader.size))
+    }
+
+    /// The same of the next frame that is no credit.
+    func readMessage() async throws -> (kind: UInt8, body: [UInt8]) {
+        while true {
+            let frame = try await readFrame()
+            if frame.kind != FrameKind.credit.rawValue { return frame }
+        }
     }
 }
 
@@ -82,10 +93,20 @@ func setSendBuffer(_ descriptor: CInt, _ size: CInt) {
 }
 
 /// A whole frame.
-func frame(_ kind: FrameKind, _ body: some Sequence<UInt8>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    FrameEncoder.append(kind, to: &bytes) { $0 += body }
-    return bytes
+func frame(
+    _ kind: FrameKind, _ body: some Sequence<UInt8>, flags: FrameFlags = [], handleCount: Int = 0, id: UInt64 = 0
+) -> [UInt8] {
+    let body = Array(body)
+    let header = FrameHeader(
+        kind: kind, flags: flags, handleCount: UInt16(handleCount), id: id, bodyCount: body.count)
+    return header.bytes + body
+}
+
+func helloFrame(
+    messageLimit: Int = 1 << 20, window: Int = Hello.Limits.endlessWindow, ids: Int = 256
+) throws -> [UInt8] {
+    let limits = Hello.Limits(message: messageLimit, window: window, ids: ids)
+    return try Hello(limits: limits, features: [Hello.handlesFeature]).frame()
 }
 
 extension PlainSocket {

@@ -127,7 +127,7 @@ struct FrameEncoderTests {
             #expect(FrameEncoder.frameBorder(in: bytes, from: offset) == border)
             // The frames that end a message are the first, the fourth and the last.
             let count = [1, 4, 6].count { borders[$0] > offset }
-            #expect(FrameEncoder.messageCount(in: bytes, behind: offset) == count)
+            #expect(FrameEncoder.messageCount(in: bytes, offset..<bytes.count) == count)
         }
         #expect(FrameEncoder.id(in: Example.header(.bytes, 0, id: 0x0102_0304_0506_0708)) == 0x0102_0304_0506_0708)
     }

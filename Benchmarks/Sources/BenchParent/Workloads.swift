@@ -120,27 +120,30 @@ func itemsToChild(_ child: ChildProcess, count: Int) async throws -> JSON {
     return result
 }
 
-/// Threads that send items to one child at the same time, each its share of them; the clock stops when the child's
-/// answer to all of them is here.
+/// Threads that send items to one child at the same time, each its share of them, as fast as they can; the queue takes
+/// all of them. The clock stops when the last has been queued, and then the child's answer has to say that all came.
 func itemsFromSenders(to child: ChildProcess, count: Int, senders: Int) async throws -> JSON {
     var answers = child.messages(of: Int.self).makeAsyncIterator()
     var result = JSON.null
     for count in [max(count / warmUpShare / senders, 1) * senders, count / senders * senders] {
-        let start = now()
         // Before the threads begin: how many items come.
         try await child.send(count)
+        let start = now()
+        let (ends, sent) = AsyncStream<Void>.makeStream()
         for number in 0..<senders {
             Thread.start {
                 do {
                     for index in 1...(count / senders) {
-                        let item = Item(number * (count / senders) + index, of: count)
-                        if try !child.enqueue(item) { try child.flush(within: .seconds(60)) }
+                        try child.enqueue(Item(number * (count / senders) + index, of: count))
                     }
+                    sent.yield()
                 } catch { fail("\(error)") }
             }
         }
-        guard try await answers.next() == Item.sumOfIDs(count) else { fail("an item is missing") }
+        var iterator = ends.makeAsyncIterator()
+        for _ in 0..<senders { _ = await iterator.next() }
         result = rate(count, from: start, to: now())
+        guard try await answers.next() == Item.sumOfIDs(count) else { fail("an item is missing") }
     }
     return result
 }

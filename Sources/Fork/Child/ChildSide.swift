@@ -47,6 +47,8 @@ final class ChildSide: Sendable {
             let side = ChildSide(channel: channel)
             side.hub.belong(to: side)
             try channel.start(delegate: side)
+            // What the parent allows is known before the first message is sent.
+            channel.readWhatIsThere()
             atexit { ChildSide.flushAtExit() }
             return side
         } catch {

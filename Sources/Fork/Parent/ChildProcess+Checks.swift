@@ -18,7 +18,7 @@ extension ChildProcess.Options {
 
     /// Refuses what can't be meant, before anything is made.
     func check() throws {
-        try check(maximumMessageSize, "maximumMessageSize", 65_536...Int(Int32.max))
+        try check(maximumMessageSize, "maximumMessageSize", (dialect == .node ? 1024 : 65_536)...Int(Int32.max))
         try check(Int(channelDescriptor), "channelDescriptor", 3...1023)
         if let nice { try check(Int(nice), "nice", -20...19) }
         if let parentDeathSignal { try check(Int(parentDeathSignal.rawValue), "parentDeathSignal", 1...64) }

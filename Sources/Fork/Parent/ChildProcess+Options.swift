@@ -75,7 +75,7 @@ extension ChildProcess {
         public var dialect: Dialect = .native
 
         /// The longest message in bytes, either way; the child is told. At least 65,536, which every
-        /// peer takes. Default: 64 MiB.
+        /// peer takes; in the Node dialect 1024. Default: 64 MiB.
         public var maximumMessageSize: Int = 64 << 20
         /// From how many queued bytes on `send` returns false. Default: 1 MiB.
         public var highWaterMark: Int = 1 << 20

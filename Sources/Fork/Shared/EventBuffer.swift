@@ -123,7 +123,7 @@ final class EventBuffer: Sendable {
             state.lastID += 1
             return state.lastID
         }
-        return await withTaskCancellationHandler {
+        let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 // A cancellation from now on finds the waiter; an earlier one is seen here.
                 let outcome = state.withLock { state in
@@ -134,6 +134,8 @@ final class EventBuffer: Sendable {
         } onCancel: {
             state.withLock { $0.buffer.cancel(id) }?.resume(returning: .cancelled)
         }
+        // A continuation that is resumed before its task waits hands over in a way that ThreadSanitizer does not see.
+        return state.withLock { _ in outcome }
     }
 
     /// Takes no more; returns what nobody has taken.

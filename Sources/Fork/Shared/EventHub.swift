@@ -242,6 +242,7 @@ final class EventHub: @unchecked Sendable {
     func setCaughtUp(_ subscription: Subscription) {
         guard let index = entries.firstIndex(where: { $0.subscription === subscription }) else { return }
         entries[index].lagsBehind = false
+        dropFinished()
         source?.consumersProgressed()
     }
 
@@ -292,8 +293,13 @@ final class EventHub: @unchecked Sendable {
     /// Lets those go who have been told that nothing more will happen: most handlers refer to the child that refers to
     /// them.
     private func dropFinished() {
-        let finished = entries.filter { $0.isFinished }
-        if !finished.isEmpty { entries.removeAll { $0.isFinished } }
+        // An iteration may still leave what it has not taken, to those who are there then.
+        let isAwaited = !isConsumed
+        let isOver = { (entry: Entry) in
+            entry.isFinished && !(isAwaited && (entry.lagsBehind || entry.interest.contains(.message)))
+        }
+        let finished = entries.filter(isOver)
+        if !finished.isEmpty { entries.removeAll(where: isOver) }
         // Let go only now: what they hold may end with them, and its end come back here.
         withExtendedLifetime(finished) {}
     }

@@ -2,34 +2,28 @@ internal import JSONCodec
 
 /// Makes frames.
 package enum FrameEncoder {
-    /// Appends room for a header, and a body written by `body`; the header is written where the frame goes out. Where
-    /// that throws, `bytes` is as it was before.
-    package static func appendBody(
-        to bytes: inout [UInt8], description: MessageDescription? = nil, body: (inout [UInt8]) throws -> Void
+    /// Appends room for a header, and bytes as they are; the header is written where the frame goes out.
+    package static func appendBody(_ body: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: emptyHeader)
+        bytes.append(contentsOf: body)
+    }
+
+    /// The same for a message of JSON text. Where that throws, `bytes` is as it was before.
+    package static func appendMessage(
+        _ value: some Encodable, description: MessageDescription? = nil, to bytes: inout [UInt8]
     ) throws {
         let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: FrameHeader.size))
+        bytes.append(contentsOf: emptyHeader)
         do {
             try description?.append(to: &bytes)
-            try body(&bytes)
+            try JSONText.append(value, to: &bytes)
         } catch {
             bytes.removeSubrange(start...)
             throw error
         }
     }
 
-    /// The same for bytes as they are.
-    package static func appendBody(_ body: [UInt8], to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: repeatElement(0, count: FrameHeader.size))
-        bytes.append(contentsOf: body)
-    }
-
-    /// The same for a message of JSON text.
-    package static func appendMessage(
-        _ value: some Encodable, description: MessageDescription? = nil, to bytes: inout [UInt8]
-    ) throws {
-        try appendBody(to: &bytes, description: description) { try JSONText.append(value, to: &$0) }
-    }
+    private static let emptyHeader = [UInt8](repeating: 0, count: FrameHeader.size)
 
     /// A whole control frame.
     package static func control(_ kind: FrameKind, id: UInt64 = 0, _ numbers: UInt64...) -> [UInt8] {
@@ -53,11 +47,12 @@ package enum FrameEncoder {
 
     // MARK: What has been written of frames
 
-    /// How many messages end behind the offset in bytes that are whole frames.
-    package static func messageCount(in bytes: [UInt8], behind offset: Int) -> Int {
-        var count = 0
-        for frame in Frames(bytes) where frame.isLastOfMessage && frame.range.upperBound > offset { count += 1 }
-        return count
+    /// How many messages end within the range in bytes that are whole frames.
+    package static func messageCount(in bytes: [UInt8], _ range: Range<Int>) -> Int {
+        Frames(bytes).count { frame in
+            frame.isLastOfMessage && range.lowerBound < frame.range.upperBound
+                && frame.range.upperBound <= range.upperBound
+        }
     }
 
     /// The id of a frame whose header the bytes begin with.

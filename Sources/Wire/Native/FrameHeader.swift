@@ -59,6 +59,7 @@ package struct FrameFlags: OptionSet, Hashable, Sendable {
     package static let meta = FrameFlags(rawValue: 0x04)
 
     static let all: FrameFlags = [.more, .open, .meta]
+    static let known: UInt8 = 0x07
 }
 
 /// The sixteen bytes in front of every body, big-endian: length of all that follows the length, kind, flags, number of
@@ -92,7 +93,7 @@ package struct FrameHeader: Hashable, Sendable {
     }
 
     /// The message goes on in another frame.
-    package var hasMore: Bool { flags.contains(.more) }
+    package var hasMore: Bool { flags.rawValue & 0x01 != 0 }
 
     /// Writes the header over sixteen bytes that are there already.
     package func write(to bytes: inout [UInt8], at offset: Int) {

@@ -83,14 +83,20 @@ package struct FrameReader {
 extension FrameHeader {
     /// What the header says by itself, in the order in which `Protocols/native-v1.md` has it.
     fileprivate func check() throws(WireError) {
-        let isOpenAllowed = !hasMore && id != 0 && kind != .failure
-        let allowed: FrameFlags = kind.isControl ? [] : isOpenAllowed ? .all : [.more, .meta]
-        if !flags.isSubset(of: allowed) { throw .flagsNotAllowed(kind, flags.rawValue) }
+        if flags.rawValue != 0 { try checkFlags() }
         guard kind.allows(id: id) else { throw .idNotAllowed(kind, id) }
         if let expected = kind.bodyCount, bodyCount != expected { throw .wrongLength(kind, bodyCount) }
         if hasMore, bodyCount == 0 { throw .emptyFragment(kind) }
         let mostHandles = kind == .message || kind == .bytes ? FrameHeader.maximumHandleCount : 0
         if handleCount > mostHandles { throw .handlesDoNotMatch(announced: Int(handleCount), received: 0) }
+    }
+}
+
+extension FrameHeader {
+    fileprivate func checkFlags() throws(WireError) {
+        let isOpenAllowed = !hasMore && id != 0 && kind != .failure
+        let allowed: FrameFlags = kind.isControl ? [] : isOpenAllowed ? .all : [.more, .meta]
+        if !flags.isSubset(of: allowed) { throw .flagsNotAllowed(kind, flags.rawValue) }
     }
 }
 
@@ -138,7 +144,7 @@ private struct HeaderBuffer {
         let kind = UInt8(truncatingIfNeeded: first >> 24)
         let flags = FrameFlags(rawValue: UInt8(truncatingIfNeeded: first >> 16))
         guard let known = FrameKind(rawValue: kind) else { throw .unknownKind(kind) }
-        if !flags.isSubset(of: .all) { throw .unknownFlags(flags.rawValue) }
+        if flags.rawValue & ~FrameFlags.known != 0 { throw .unknownFlags(flags.rawValue) }
         return FrameHeader(
             kind: known, flags: flags, handleCount: UInt16(truncatingIfNeeded: first), id: second,
             bodyCount: Int(first >> 32) - FrameHeader.countedSize)

@@ -2,17 +2,36 @@ internal import JSONCodec
 
 /// What a message with the flag META says of itself. It travels in front of the message, in its first frame.
 package struct MessageDescription: Equatable, Sendable {
-    /// The name of the request, or of the type of a plain message.
-    package var name: String?
-    /// How many milliseconds the sender waits for the end of the conversation.
-    package var timeout: Int?
-    /// The context for tracing.
-    package var trace: [String: String]
+    private struct Content: Equatable, Sendable {
+        var name: String?
+        var timeout: Int?
+        var trace: [String: String] = [:]
+    }
+
+    /// Messages without one, which most are, shall not be larger for it.
+    private final class Storage: Sendable {
+        let content: Content
+
+        init(_ content: Content) {
+            self.content = content
+        }
+    }
+
+    private let storage: Storage
 
     package init(name: String? = nil, timeout: Int? = nil, trace: [String: String] = [:]) {
-        self.name = name
-        self.timeout = timeout
-        self.trace = trace
+        storage = Storage(Content(name: name, timeout: timeout, trace: trace))
+    }
+
+    /// The name of the request, or of the type of a plain message.
+    package var name: String? { storage.content.name }
+    /// How many milliseconds the sender waits for the end of the conversation.
+    package var timeout: Int? { storage.content.timeout }
+    /// The context for tracing.
+    package var trace: [String: String] { storage.content.trace }
+
+    package static func == (one: MessageDescription, other: MessageDescription) -> Bool {
+        one.storage.content == other.storage.content
     }
 
     /// The most bytes that one may have: what its length can say.
@@ -58,23 +77,24 @@ package struct MessageDescription: Equatable, Sendable {
     }
 
     private init(_ object: JSON.Object) throws(WireError) {
-        self.init()
+        var content = Content()
         if let value = object["name"] {
             guard let text = value.stringValue else { throw .badMeta("its name is no string") }
-            name = text
+            content.name = text
         }
         if let value = object["timeout"] {
             guard let number = value.integerValue, 0...WireNumber.largest ~= number else {
                 throw .badMeta("its timeout is no integer from 0 to \(WireNumber.largest)")
             }
-            timeout = number
+            content.timeout = number
         }
         if let value = object["trace"] {
             guard case .object(let members) = value else { throw .badMeta("its trace is no object") }
             for (key, value) in members {
                 guard let text = value.stringValue else { throw .badMeta("its trace has a value that is no string") }
-                trace[key] = text
+                content.trace[key] = text
             }
         }
+        storage = Storage(content)
     }
 }

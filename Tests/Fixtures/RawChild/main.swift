@@ -1,5 +1,5 @@
 // A child that knows nothing of the package: it writes the bytes it is told, as hexadecimal digits, to its channel, and
-// then ends, is killed, waits for the end of the stream, or sleeps.
+// then ends, is killed, waits for the end of the stream or for a frame that says so, or sleeps.
 //
 // Arguments: a number of bytes of the text to write (-1: all), what to do then, and the digits.
 
@@ -30,8 +30,11 @@ case "exit": exit(0)
 case "kill": kill(getpid(), SIGKILL)
 case "sleep": break
 default:
+    let end: [UInt8] = [0, 0, 0, 12, 7] + [UInt8](repeating: 0, count: 11)
     var buffer = [UInt8](repeating: 0, count: 65536)
-    while read(channel, &buffer, buffer.count) > 0 {}
-    exit(0)
+    while true {
+        let count = read(channel, &buffer, buffer.count)
+        if count <= 0 || buffer[..<count].suffix(end.count) == end[...] { exit(0) }
+    }
 }
 while true { pause() }

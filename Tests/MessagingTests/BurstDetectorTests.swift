@@ -6,11 +6,11 @@ import Testing
 @testable import Reactor
 
 @Suite("Bursts of sends")
-struct SendBurstTests {
+struct BurstDetectorTests {
     private let start: UInt64 = 1_000_000_000
 
     private func gathered(_ gaps: [UInt64], _ latency: MessageLoop.Latency = .balanced) -> [Bool] {
-        var burst = SendBurst()
+        var burst = BurstDetector()
         var time = start
         return gaps.map { gap in
             time += gap
@@ -40,7 +40,7 @@ struct SendBurstTests {
 
     @Test("in a handler a burst may be slower, and what it has gathered is written after a millisecond at the latest")
     func handler() {
-        var burst = SendBurst()
+        var burst = BurstDetector()
         var time = start
         let result = (0..<40).map { _ in
             time += 99_000
@@ -69,7 +69,7 @@ struct SendBurstTests {
                 }
                 // However slow the machine is, all that one task sends is one burst.
                 one.channel.outbound.withLock {
-                    $0.burst = SendBurst(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
+                    $0.burst = BurstDetector(times: .init(gapOutside: .max, gapInHandler: .max, longestWait: .max))
                 }
                 group.addTask {
                     for burst in 1...500 {

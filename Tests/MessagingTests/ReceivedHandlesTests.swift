@@ -3,11 +3,11 @@ import Testing
 @testable import Messaging
 
 @Suite("Arrived handles")
-struct ArrivedHandlesTests {
+struct ReceivedHandlesTests {
     private func arrived(
         _ name: String, _ range: Range<UInt64>, count: Int = 1, isTruncated: Bool = false
-    ) -> ArrivedHandles<String> {
-        var handles = ArrivedHandles<String>()
+    ) -> ReceivedHandles<String> {
+        var handles = ReceivedHandles<String>()
         handles.add(name, count: count, isTruncated: isTruncated, range: range)
         return handles
     }

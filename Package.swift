@@ -55,7 +55,9 @@ let package = Package(
 if Context.environment["FORK_FUZZING"] != nil {
     package.targets += [
         .executableTarget(name: "FuzzJSON", dependencies: ["JSONCodec"], path: "Tests/Fuzzing/FuzzJSON"),
-        .executableTarget(name: "FuzzFrames", dependencies: ["Wire"], path: "Tests/Fuzzing/FuzzFrames"),
+        .executableTarget(
+            name: "FuzzFrames", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec"],
+            path: "Tests/Fuzzing/FuzzFrames"),
     ]
 }
 

@@ -125,7 +125,7 @@ extension InboundQueue {
     private mutating func takeBody(
         of frame: FrameInProgress, from input: inout UnsafeRawBufferPointer
     ) throws(WireError) -> Step? {
-        let whole: BegunMessage?
+        var whole: BegunMessage?
         switch frame.destination {
         case .nowhere:
             _ = frames.body(from: &input)
@@ -161,8 +161,11 @@ extension InboundQueue {
             defer { lanes[id] = lane }
             whole = try gather(frame.header, frame.handles, &lane, from: &input)
         }
-        guard let whole else { return nil }
-        return finish(frame, .owned(whole.body), whole.description, handles: whole.handles, cost: whole.cost)
+        guard var message = whole.take() else { return nil }
+        // Nothing else may refer to the body, or its memory could not be used again.
+        var body: [UInt8] = []
+        swap(&body, &message.body)
+        return finish(frame, .owned(consume body), message.description, handles: message.handles, cost: message.cost)
     }
 
     /// A message of one frame that lies in the input.

@@ -53,7 +53,8 @@ struct ExampleStream {
     }
 }
 
-/// What a side makes of a stream. It takes no messages and grants no credit: `Protocols/vectors/README.md`.
+/// What a side makes of a stream. Unless it is told otherwise it takes no messages, and it grants no credit:
+/// `Protocols/vectors/README.md`.
 struct Reading: Equatable {
     /// Who reads.
     struct Side {
@@ -64,11 +65,13 @@ struct Reading: Equatable {
         var ids = 256
         /// How many conversations it opens, and ends in its own direction, when it has read the hello.
         var opened = 0
+        /// Whether somebody takes plain messages.
+        var hasConsumer = false
     }
 
     enum Content: Equatable {
         case bytes(Bytes)
-        /// A message of a conversation comes as what its text says.
+        /// What the text says of a message that is given to somebody.
         case json(JSON)
         case unreadable(String)
         case hello(Hello)
@@ -143,18 +146,22 @@ extension ArrivedHandles {
 struct SideReader {
     private(set) var inbound: InboundQueue
     private(set) var outbound: OutboundQueue
-    fileprivate var reading = Reading()
+    private(set) var reading = Reading()
     private let side: Reading.Side
     private let settles: Bool
+    private let takesNotes: Bool
     private var ids: [ConversationKey: UInt64] = [:]
 
-    init(_ side: Reading.Side, settles: Bool = false) {
+    /// - Parameter takesNotes: what is read is written down; otherwise plain messages stay where they are kept.
+    init(_ side: Reading.Side, settles: Bool = false, takesNotes: Bool = true) {
         self.side = side
         self.settles = settles
+        self.takesNotes = takesNotes
         // The same window for plain messages: credit is told where the two differ.
         let limits = ChannelLimits(
             messageLimit: side.messageLimit, window: side.window, mainWindow: side.window, ids: side.ids)
         inbound = InboundQueue(dialect: .native, limits: limits)
+        inbound.hasConsumer = side.hasConsumer
         outbound = OutboundQueue(
             highWaterMark: 1 << 20, limit: 1 << 20, isMaker: side.isMaker, peerIDs: side.ids)
     }
@@ -181,7 +188,7 @@ struct SideReader {
         while true {
             let step = inbound.next()
             if settles { inbound.settle() }
-            takeBacklog()
+            if takesNotes { takeBacklog() }
             switch step {
             case .read, .wait, .yield: return
             default: perform(step)
@@ -191,9 +198,7 @@ struct SideReader {
 
     /// Plain messages are noted when they are whole, as what they were on the wire. Nothing is told to have been taken.
     private mutating func takeBacklog() {
-        while let frame = inbound.backlog.popFirst({ entry, body in Self.frame(entry, body.bytes()) }) {
-            reading.frames.append(frame)
-        }
+        while let frame = inbound.backlog.popFirst({ entry, body in Self.frame(entry, body.bytes()) }) { add(frame) }
     }
 
     private static func frame(_ entry: Backlog.Entry, _ body: [UInt8]) -> Reading.Frame {
@@ -214,7 +219,9 @@ struct SideReader {
             _ = outbound.peerAnnounced(hello.limits)
             openConversations()
         case .credit(let id, let limit, let highestID):
-            add(.credit, Self.numbers(limit, highestID), id: id)
+            // What comes late is no frame to its reader, but its second number counts.
+            let isLate = id != 0 && outbound.conversations.key(of: id) == nil
+            if !isLate { add(.credit, Self.numbers(limit, highestID), id: id) }
             _ = outbound.credited(id, limit: limit, highestID: highestID)
         case .ping(let number): add(.ping, Self.numbers(number))
         case .pong(let number): add(.pong, Self.numbers(number))
@@ -229,8 +236,8 @@ struct SideReader {
         case .abort(let error): reading.error = error
         case .fail(.aborted(let abort)): add(.abort, .abort(abort))
         case .fail(.protocolViolation(let error)), .fail(.notSpoken(_, let error)): reading.reported.append(error)
-        case .fail(let error): reading.lost.append("\(error)")
-        case .deliver: preconditionFailure("a message was delivered, and nobody takes any")
+        case .fail(let error): lose(error)
+        case .deliver(let message): add(message)
         case .answer, .acknowledged, .refused: preconditionFailure("of the other dialect: \(step)")
         case .peerGone, .exhausted, .delivered, .read, .yield, .wait: break
         }
@@ -259,20 +266,10 @@ struct SideReader {
 
     private mutating func note(_ event: ConversationEvent, _ id: UInt64) {
         switch event {
-        case .message(let message, _, let isLast, _):
-            let (kind, content): (FrameKind, Reading.Content) =
-                switch message.content {
-                case .json(let document): (.message, .json(document.json))
-                case .bytes(let bytes): (.bytes, .bytes(Bytes(bytes)))
-                }
-            reading.frames.append(
-                Reading.Frame(
-                    kind: kind, id: id, content: content, isOpen: !isLast, description: message.description,
-                    handleCount: message.handles?.count ?? 0))
+        case .message(let message, _, let isLast, _): add(message, id: id, isOpen: !isLast)
         case .lost(.badPayload(let error), _, let isLast):
-            reading.frames.append(
-                Reading.Frame(kind: .message, id: id, content: .unreadable("\(error.code)"), isOpen: !isLast))
-        case .lost(let error, _, _): reading.lost.append("\(error)")
+            add(Reading.Frame(kind: .message, id: id, content: .unreadable("\(error.code)"), isOpen: !isLast))
+        case .lost(let error, _, _): lose(error)
         case .ended: add(.end, Self.numbers(), id: id)
         case .failed(let body): add(.failure, .bytes(Bytes(body)), id: id)
         case .cancelled: add(.cancel, Self.numbers(), id: id)
@@ -280,8 +277,28 @@ struct SideReader {
         }
     }
 
+    private mutating func add(_ message: InboundMessage, id: UInt64 = 0, isOpen: Bool = false) {
+        let (kind, content): (FrameKind, Reading.Content) =
+            switch message.content {
+            case .json(let document): (.message, .json(document.json))
+            case .bytes(let bytes): (.bytes, .bytes(Bytes(bytes)))
+            }
+        add(
+            Reading.Frame(
+                kind: kind, id: id, content: content, isOpen: isOpen, description: message.description,
+                handleCount: message.handles?.count ?? 0))
+    }
+
     private mutating func add(_ kind: FrameKind, _ content: Reading.Content, id: UInt64 = 0) {
-        reading.frames.append(Reading.Frame(kind: kind, id: id, content: content))
+        add(Reading.Frame(kind: kind, id: id, content: content))
+    }
+
+    private mutating func add(_ frame: Reading.Frame) {
+        if takesNotes { reading.frames.append(frame) }
+    }
+
+    private mutating func lose(_ error: ChannelError) {
+        if takesNotes { reading.lost.append("\(error)") }
     }
 
     private static func numbers(_ numbers: UInt64...) -> Reading.Content {

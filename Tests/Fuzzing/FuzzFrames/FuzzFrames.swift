@@ -1,110 +1,118 @@
+import Glibc
+import JSONCodec
+import Reactor
 import Wire
 
+@testable import Messaging
+
 /// Whatever the bytes are, and however they are cut into portions: nothing traps, the same frames come and the same
-/// error ends them, and the decoder holds no more memory than its limits say.
+/// error ends them, no descriptor stays open, and no more memory is held than what has come accounts for.
 ///
-/// The first byte of an input chooses the mode, the second is the seed of the portions, and the rest is the stream.
+/// The first byte of an input chooses the mode, the second is the seed of the portions, and the rest is the stream. What
+/// reads it is `Reading`, which is also what the tests read their vectors with.
 ///
 ///     FORK_FUZZING=1 swift build -c release --product FuzzFrames --scratch-path .build-fuzz \
-///         --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+///         --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld -Xswiftc -enable-testing
 ///     .build-fuzz/release/FuzzFrames -max_total_time=60 -max_len=4096 fuzz-corpus
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     guard count >= 2 else { return 0 }
     let input = UnsafeRawBufferPointer(start: start, count: count)
-    // A stream without a hello ends at its first frame, so one mode begins with one.
-    let stream = (input[0] & 1 == 0 ? [] : hello) + input[2...]
+    let mode = Mode(input[0])
+    let stream = ExampleStream((mode.beginsWithHello ? hello : []) + input[2...])
 
-    let whole = Outcome(stream) { $0 }
-    let single = Outcome(stream) { _ in 1 }
+    let whole = mode.reading(stream, cutAt: [])
+    check(whole)
+    let single = mode.reading(stream, cutAt: Array(1..<max(1, stream.bytes.count)))
     precondition(whole == single, "Byte by byte \(single), but whole \(whole)")
-    var random = Portions(seed: input[1])
-    let portioned = Outcome(stream) { random.next(upTo: $0) }
+    var portions = Portions(seed: input[1])
+    let cuts = portions.cuts(of: stream.bytes.count)
+    let portioned = mode.reading(stream, cutAt: cuts)
     precondition(whole == portioned, "In portions \(portioned), but whole \(whole)")
+    let settled = mode.reading(stream, cutAt: cuts, settles: true)
+    precondition(whole == settled, "With bytes given back \(settled), but whole \(whole)")
+    checkDescriptors()
 
-    random = Portions(seed: input[1])
-    checkMemory(stream) { random.next(upTo: $0) }
+    checkMemory(stream, mode, cuts)
     return 0
 }
 
 /// Small, so that inputs of a few kilobytes pass it.
 private let messageLimit = 2048
 
-/// Arrays double as they grow; besides them the decoder has nothing on the heap.
-private let memoryLimit = 2 * (messageLimit + FrameDecoder.controlLimit) + 4096
-
 private let hello: [UInt8] = {
-    guard let frame = try? Hello(messageLimit: messageLimit).frame() else { preconditionFailure("A hello of our own.") }
+    guard let frame = try? Hello(limits: Hello.Limits(message: 65_536, window: 262_144, ids: 8)).frame() else {
+        preconditionFailure("A hello of our own.")
+    }
     return frame
 }()
 
-/// What a stream gave.
-private struct Outcome: Equatable {
-    struct Frame: Equatable {
-        let kind: FrameKind
-        let handleCount: Int
-        let body: [UInt8]
+/// Who reads, and what comes with the bytes.
+private struct Mode {
+    /// A stream without a hello ends at its first frame.
+    let beginsWithHello: Bool
+    let side: Reading.Side
+    private let handles: UInt8
+
+    init(_ byte: UInt8) {
+        beginsWithHello = byte & 1 != 0
+        var side = Reading.Side(messageLimit: messageLimit, window: 8192, ids: 4)
+        side.hasConsumer = byte & 2 != 0
+        // What is taken is granted again, sooner or later, as it comes: no limit may be near.
+        if side.hasConsumer { side.window = 1 << 40 }
+        side.isMaker = byte & 4 == 0
+        side.opened = Int(byte >> 3 & 3)
+        self.side = side
+        handles = byte >> 5 & 3
     }
 
-    private(set) var frames: [Frame] = []
-    private(set) var error: WireError?
-
-    /// - Parameter portion: how many bytes come next, 1 to as many as there are left.
-    init(_ stream: [UInt8], portion: (Int) -> Int) {
-        var decoder = FrameDecoder(messageLimit: messageLimit)
-        do throws(WireError) {
-            var rest = stream[...]
-            while !rest.isEmpty {
-                let bytes = rest.prefix(portion(rest.count))
-                rest = rest.dropFirst(bytes.count)
-                try decoder.feed(bytes) { take($0) }
-            }
-            try decoder.endOfStream()
-        } catch {
-            self.error = error
-        }
+    func reading(_ stream: ExampleStream, cutAt cuts: [Int], settles: Bool = false) -> Reading {
+        Reading(stream, by: side, cutAt: cuts, settles: settles, arrival: arrival)
     }
 
-    private mutating func take(_ frame: InboundFrame) {
-        let body = frame.withBytes { Array($0) }
-        let limit = frame.kind.isControl ? FrameDecoder.controlLimit : messageLimit
-        precondition(body.count <= limit, "A \(frame.kind) of \(body.count) bytes is over the limit.")
-        // What the channel makes of them must not trap either.
-        switch frame.kind {
-        case .hello: _ = try? frame.withBytes { try Hello(body: $0) }
-        case .abort: _ = frame.withBytes { Abort(body: $0) }
-        default: break
-        }
-        frames.append(Frame(kind: frame.kind, handleCount: frame.handleCount, body: body))
+    /// What comes where handles are announced: these, or none, or fewer because no descriptors were free.
+    func arrival(_ count: Int) -> ArrivedHandles? {
+        if handles == 1 { return nil }
+        if handles == 0, count <= 8 { return .real(count) }
+        return ArrivedHandles(handles: SharedDescriptors(DescriptorList()), isTruncated: true)
     }
 }
 
-/// Decodes a stream whose frames nobody keeps, and looks at the memory after each portion.
-private func checkMemory(_ stream: [UInt8], portion: (Int) -> Int) {
+/// What holds of every reading.
+private func check(_ reading: Reading) {
+    for frame in reading.frames {
+        if case .bytes(let body) = frame.content {
+            precondition(body.array.count <= messageLimit, "A \(frame.kind) is over the limit.")
+        }
+    }
+    precondition(reading.reported.count <= 1, "More than one error ended the channel: \(reading.reported)")
+    if let error = reading.error {
+        precondition(reading.reported == [error], "\(error) was not reported.")
+        // What becomes of it must not trap either.
+        precondition((try? Abort(message: error.description).frame()) != nil, "\(error) can't be told.")
+    }
+}
+
+private func checkDescriptors() {
+    let lowest = fcntl(0, F_DUPFD_CLOEXEC, 400)
+    precondition(lowest == 400, "A descriptor stayed open.")
+    close(lowest)
+}
+
+/// Reads a stream whose messages nobody takes, and looks at the memory after each portion. Headers and lengths may
+/// reserve a little; what has come may take much, because small messages do.
+private func checkMemory(_ stream: ExampleStream, _ mode: Mode, _ cuts: [Int]) {
+    var side = mode.side
+    side.hasConsumer = false
     let before = allocatedBytes()
-    var decoder = FrameDecoder(messageLimit: messageLimit)
-    var rest = stream[...]
-    while !rest.isEmpty {
-        let bytes = rest.prefix(portion(rest.count))
-        rest = rest.dropFirst(bytes.count)
-        guard (try? decoder.feed(bytes) { _ in }) != nil else { return }
+    var reader = SideReader(side, takesNotes: false)
+    for (range, handleCount) in stream.reads(cuts) {
+        reader.read(stream.bytes[range], handleCount.flatMap(mode.arrival))
+        let begun = reader.inbound.lanes.values.count { $0.begun != nil } + (reader.inbound.main.begun == nil ? 0 : 1)
         let held = allocatedBytes() - before
-        precondition(held <= memoryLimit, "The decoder holds \(held) bytes.")
-    }
-}
-
-extension FrameDecoder {
-    fileprivate mutating func feed(
-        _ portion: ArraySlice<UInt8>, _ take: (InboundFrame) -> Void
-    ) throws(WireError) {
-        // Memory of its own, of exactly this size and only for this time, so that AddressSanitizer sees a decoder that
-        // reads past its portion or keeps what it was lent.
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: portion.count, alignment: 1)
-        defer { bytes.deallocate() }
-        bytes.copyBytes(from: portion)
-        var input = UnsafeRawBufferPointer(bytes)
-        while let frame = try next(from: &input) { take(frame) }
-        precondition(input.isEmpty, "The decoder waits for more and has not used what it has.")
+        precondition(
+            held <= 32 * 1024 + 64 * 1024 * begun + 48 * range.upperBound,
+            "\(held) bytes are held of \(range.upperBound).")
     }
 }
 
@@ -123,6 +131,17 @@ private struct Portions {
         state ^= state << 17
         let longest = state & 0x700 == 0 ? 512 : 16
         return min(Int(state >> 32) % longest + 1, count)
+    }
+
+    /// Where a stream is cut.
+    mutating func cuts(of count: Int) -> [Int] {
+        var cuts: [Int] = []
+        var position = 0
+        while position < count {
+            position += next(upTo: count - position)
+            if position < count { cuts.append(position) }
+        }
+        return cuts
     }
 }
 

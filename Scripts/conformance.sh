@@ -26,6 +26,8 @@ quietly "try the model of the rules" "$python" Protocols/model/model.py
 quietly "build the peer" swift build --product fixture-peer
 quietly "test the peer in Python" "$python" -m unittest discover Protocols/python
 check "Swift, native dialect:" "${tool[@]}" "$(swift build --show-bin-path)/fixture-peer"
+check "Swift, native dialect, as a parent:" "${tool[@]}" --role parent \
+    "$(swift build --show-bin-path)/fixture-peer" parent
 check "Swift, Node dialect:" "${tool[@]}" --dialect node "$(swift build --show-bin-path)/fixture-peer" node
 check "Python, native dialect:" "${tool[@]}" "$python" Protocols/python/peer.py
 check "Python, native dialect, as a parent:" "${tool[@]}" --role parent "$python" "$parents/native_parent.py"

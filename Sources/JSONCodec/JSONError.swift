@@ -3,7 +3,7 @@ public struct JSONError: Error, Sendable, CustomStringConvertible {
     /// What kind of fault it is. Codes may be added, so a `switch` needs a `default`.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String {
-            case syntax, invalidUTF8, tooDeep, tooLong, duplicateKey, numberOutOfRange, loneSurrogate, parserFailure
+            case syntax, invalidUTF8, tooDeep, textTooLong, duplicateKey, numberOutOfRange, loneSurrogate, parserFailure
         }
 
         private let kind: Kind
@@ -15,7 +15,7 @@ public struct JSONError: Error, Sendable, CustomStringConvertible {
         /// Arrays and objects are nested deeper than the limit.
         public static let tooDeep = Code(kind: .tooDeep)
         /// The text is longer than the parser can count.
-        public static let tooLong = Code(kind: .tooLong)
+        public static let textTooLong = Code(kind: .textTooLong)
         /// An object has the same key twice.
         public static let duplicateKey = Code(kind: .duplicateKey)
         /// A number that neither a 64-bit integer nor a double can hold without becoming another number.

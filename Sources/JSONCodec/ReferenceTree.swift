@@ -44,7 +44,7 @@ struct ReferenceTree {
 
     private static func parse(_ text: UnsafeRawBufferPointer, depth: Int) throws(JSONError) -> OpaquePointer? {
         guard let length = Int32(exactly: text.count) else {
-            throw JSONError(.tooLong, "The text is longer than 2 GiB; split it into several.")
+            throw JSONError(.textTooLong, "The text is longer than 2 GiB; split it into several.")
         }
         // json-c counts a scalar as a level too.
         guard let depth = Int32(exactly: depth + 1), let tokener = json_tokener_new_ex(depth) else {

@@ -48,7 +48,7 @@ struct Scanner {
 
     mutating func scan() throws(JSONError) {
         guard Int32(exactly: bytes.count) != nil else {
-            throw JSONError(.tooLong, "The text is longer than 2 GiB; split it into several.")
+            throw JSONError(.textTooLong, "The text is longer than 2 GiB; split it into several.")
         }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
             throw JSONError(.syntax, at: 0, "The text begins with a byte order mark; send the JSON without it.")

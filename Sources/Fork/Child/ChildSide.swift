@@ -58,7 +58,8 @@ final class ChildSide: Sendable {
 
     /// The parent decides how long messages may be, within what the protocol allows.
     private static var limits: ChannelLimits {
-        var limits = ChannelLimits()
+        // Nobody takes conversations here.
+        var limits = ChannelLimits(ids: 0)
         if let text = ChildSpawner.inheritedMessageLimit(), let limit = Int(text), limit >= 65_536 {
             limits.messageLimit = min(limit, Int(Int32.max))
         }

@@ -6,7 +6,7 @@ extension ChildProcess.Options {
     var limits: ChannelLimits {
         ChannelLimits(
             messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit,
-            acceptsHandles: acceptsHandles)
+            acceptsHandles: acceptsHandles, ids: 0)
     }
 
     var wireDialect: Wire.Dialect {

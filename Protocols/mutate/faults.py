@@ -1,7 +1,7 @@
 """The faults that mutate.py tries.
 
 Each has a name, a text that is in swift_fork.py once, and the text that takes its place. Groups say which tests look
-first; where those find nothing, all others look, too.
+first. If those find nothing, all others look, too.
 """
 
 VECTORS = ["Vectors.test_a_stream_that_comes_at_once", "Vectors.test_a_payload_is_taken_or_refused_for_its_reason"]
@@ -200,8 +200,8 @@ LATE_FRAMES = [
      "        self._header, self._conversation = header, conversation",
      "        self._header, self._conversation = header, conversation or self._conversations.plain"),
     ("a frame whose conversation is over since its header is delivered",
-     "if conversation and not conversation.is_over:",
-     "if conversation:"),
+     "is_late = not conversation or conversation.is_over",
+     "is_late = not conversation"),
     ("a begun message outlives its conversation", "if self.begun.pop(conversation.id, None):", "if False:"),
     ("descriptors of a begun message outlive its conversation",
      "            conversation.begun.drop()\n",
@@ -382,6 +382,19 @@ CREDIT_THAT_IS_GRANTED = [
     ("credit is for id 0",
      "conversation.credit = max(conversation.credit, limit)",
      "self.plain.credit = max(self.plain.credit, limit)"),
+    ("no ids are granted", "        if self._conversations.grant_ids():\n", "        if False:\n"),
+    ("late credit raises no id",
+     "            if header.kind == CREDIT:\n",
+     "            if header.kind == CREDIT and not is_late:\n"),
+    ("late credit is for id 0",
+     "        if conversation:\n            conversation.credit",
+     "        conversation = conversation or self.plain\n        if conversation:\n            conversation.credit"),
+    ("ids are raised when many of them are over",
+     "if not self._released or self._released < left or",
+     "if self._released < 128 or"),
+    ("each id that is over is told of",
+     "if not self._released or self._released < left or",
+     "if not self._released or"),
 ]
 
 # Sending
@@ -444,10 +457,6 @@ OVER_A_SOCKET = [
     ("nothing is granted to who waits",
      "if self._waiting and not self._events and self._conversations.begun:",
      "if False:"),
-    ("no ids are granted",
-     "        if self._conversations.grant_ids():\n"
-     "            self._sender.credit(self._conversations.plain)\n",
-     ""),
     ("pings are not answered",
      "            self._sender.pong(frame.body)\n",
      "            pass\n"),

@@ -2,8 +2,8 @@
 
 python3 Protocols/mutate/mutate.py [WORD...]
 
-With words, only the faults are tried whose names have one of them. The exit code is 1 where a fault is not found, or
-no longer applies. The faults are in faults.py.
+With words, only the faults are tried whose names have one of them. The exit code is 1 if a fault is not found, or no
+longer applies. The faults are in faults.py.
 """
 
 import os

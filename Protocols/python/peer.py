@@ -19,7 +19,7 @@ def main():
                 return
             answer(channel, message)
         except swift_fork.MessageLost as error:
-            # A conversation has failed by that already.
+            # A conversation has been given up by that already.
             if not error.id:
                 channel.send({"$error": error.name})
         except swift_fork.Refused as error:
@@ -35,9 +35,9 @@ def main():
 def answer(channel, message):
     try:
         if isinstance(message, swift_fork.Ended):
-            # Only who has more to say is answered by an end.
-            if message.why == "end":
-                channel.end(message.id)
+            answer_end(channel, message)
+        elif message.id in asked:
+            take_answer(channel, message)
         elif message.id:
             echo_in_conversation(channel, message)
         elif message.bytes is not None:
@@ -52,11 +52,39 @@ def answer(channel, message):
 
 
 def echo_in_conversation(channel, message):
+    value = message.value if message.bytes is None else message.bytes
     try:
-        value = message.value if message.bytes is None else message.bytes
         channel.reply(message.id, value, message.more, message.fds)
     except swift_fork.Refused as error:
         channel.fail(message.id, error.name, "the echo is refused")
+
+
+# Conversations that this side has opened.
+asked = set()
+ENDS = {"cancel": {"cancelled": True}, "disconnected": {"disconnected": True}}
+
+
+def request(channel, question):
+    asked.add(channel.open(question["value"], name="request"))
+
+
+def take_answer(channel, message):
+    asked.remove(message.id)
+    if message.more:
+        # One is enough.
+        channel.cancel(message.id)
+    channel.send({"answer": message.value})
+
+
+def answer_end(channel, ended):
+    if ended.id in asked:
+        asked.remove(ended.id)
+        channel.send(ENDS.get(ended.why, {"failure": ended.code}))
+    elif ended.why == "end":
+        channel.end(ended.id)
+
+
+# What else it can be asked for.
 
 
 def environment(channel, question):
@@ -74,5 +102,5 @@ def disconnect(channel, question):
     channel.disconnect()
 
 
-ANSWERS = {"environment": environment, "farewell": farewell, "disconnect": disconnect}
+ANSWERS = {"environment": environment, "farewell": farewell, "disconnect": disconnect, "request": request}
 main()

@@ -76,7 +76,7 @@ class Disconnected(Exception):
 
 
 class Aborted(Exception):
-    """The other side gave the channel up. `code` is for programs; None where it gave no reason."""
+    """The other side gave the channel up. `code` is for programs, and None if it gave no reason."""
 
     def __init__(self, code, explanation):
         super().__init__(explanation)
@@ -96,7 +96,7 @@ class ProtocolError(_Named):
 class MessageLost(_Named):
     """One message can't be had. The next `receive` gives the one after it.
 
-    `id` is its conversation, which has been given up by that; 0 where it was a plain message.
+    `id` is its conversation, which has been given up by that, or 0 if it was a plain message.
     """
 
     id = 0
@@ -294,7 +294,7 @@ class Description:
 
 
 def reason_of(body):
-    """The code and the message of a failure or an abort, or None where it can't be read."""
+    """The code and the message of a failure or an abort, or None if they can't be read."""
     try:
         value = decode_json(body)
         return _member(value, "code", str), _member(value, "message", str)
@@ -343,7 +343,7 @@ class Conversations:
     """What there is of ids, for the reader and for the sender."""
 
     def __init__(self, is_child, window=DEFAULT_WINDOW, ids=DEFAULT_IDS):
-        self._window, self._ids = window, ids
+        self._window = window
         # The first ids are 1 and 2, and each side's go up in twos.
         self.last_own = 0 if is_child else -1
         self.last_peers = -1 - self.last_own
@@ -361,7 +361,7 @@ class Conversations:
         return id % 2 == self.last_own % 2
 
     def find(self, id):
-        """The conversation, or None where it has ended. It is an error where it has never been opened."""
+        """The conversation, or None if it is over. It is an error if it was never opened."""
         if id not in self.open and id > (self.last_own if self.is_own(id) else self.last_peers):
             raise ProtocolError("idNotOpened", f"a frame has the id {id}, which nobody has opened")
         return self.open.get(id)
@@ -373,7 +373,9 @@ class Conversations:
         self.plain.credit = max(self.plain.credit, hello.window)
 
     def learn_credit(self, conversation, limit, highest):
-        conversation.credit = max(conversation.credit, limit)
+        """The highest id counts even if the frame's own id is over."""
+        if conversation:
+            conversation.credit = max(conversation.credit, limit)
         self.own_limit = max(self.own_limit, highest)
 
     # How conversations begin and end
@@ -438,12 +440,12 @@ class Conversations:
         self._release(conversation)
 
     def _release(self, conversation):
-        # Whoever works on a conversation knows of its end when everything has been taken.
+        # Once everything has been taken, the program knows that it is over.
         if conversation.is_over and not conversation.untaken and not self.is_own(conversation.id):
             self._released += 1
 
     def grant(self, conversation, begun=0):
-        """Raises the limit of an id, where that is worth a frame."""
+        """Raises the limit of an id, if that is worth a frame."""
         limit = conversation.taken + begun + self._window
         if conversation.is_over or conversation.peer_has_ended or limit - conversation.granted < self._window // 2:
             return False
@@ -451,8 +453,9 @@ class Conversations:
         return True
 
     def grant_ids(self):
-        """Raises the highest id that the other side may open, where that is worth a frame."""
-        if not self._released or self._released < self._ids // 2 or self.plain.peer_has_ended:
+        """Raises the highest id that the other side may open, if it has no more left than this gives."""
+        left = (self.peers_limit - self.last_peers) // 2
+        if not self._released or self._released < left or self.plain.peer_has_ended:
             return False
         self.peers_limit += 2 * self._released
         self._released = 0
@@ -500,7 +503,7 @@ class Reader:
         self._conversations = conversations
         self._claim = claim or (lambda offset, count: None)
         self._buffer = bytearray()
-        # The header of the frame that is coming, and its conversation: None where the frame is late.
+        # The header of the frame that is coming, and its conversation: None if the frame is late.
         self._header, self._conversation = None, None
         self._has_hello = False
         self._has_aborted = False
@@ -509,7 +512,7 @@ class Reader:
         self._buffer += data
 
     def next(self):
-        """The next frame, or None where more bytes are needed."""
+        """The next frame, or None if more bytes are needed."""
         while not self._has_aborted and (self._header or self._read_header()):
             header, conversation = self._header, self._conversation
             if len(self._buffer) < header.size:
@@ -518,7 +521,10 @@ class Reader:
             body = bytes(self._buffer[: header.size])
             del self._buffer[: header.size]
             # The conversation may be over since its header has come.
-            if conversation and not conversation.is_over:
+            is_late = not conversation or conversation.is_over
+            if header.kind == CREDIT:
+                self._conversations.learn_credit(conversation, *TWO_NUMBERS.unpack(body))
+            if not is_late:
                 frame = self._finish_data(header, body) if header.is_data else self._finish_control(header, body)
                 if frame:
                     return frame
@@ -585,7 +591,7 @@ class Reader:
             raise ProtocolError("handlesDoNotMatch", f"a frame announces {header.descriptors} descriptors")
 
     def _place(self, header):
-        """What a header says after what came before. The frame's conversation, or None where the frame is late."""
+        """What a header says after what came before. The frame's conversation, or None if it is late."""
         conversation = self._find(header)
         if not conversation or not (header.is_data or header.kind == END):
             return conversation
@@ -664,8 +670,6 @@ class Reader:
             self._conversations.learn(frame.hello)
         elif header.kind == ABORT:
             self._has_aborted = True
-        elif header.kind == CREDIT:
-            self._conversations.learn_credit(conversation, *TWO_NUMBERS.unpack(body))
         elif header.kind == END and not header.id:
             frame.over = self._conversations.end_all_peers()
         elif header.kind in (END, CANCEL):
@@ -762,6 +766,8 @@ class Sender:
         if self._pong:
             frame, self._pong = self._pong, None
             return frame
+        if self._conversations.grant_ids():
+            self.credit(self._conversations.plain)
         while self._credits:
             conversation = self._credits.pop(next(iter(self._credits)))
             if not conversation.is_over and not self._conversations.plain.peer_has_ended:
@@ -838,7 +844,7 @@ class _Arrived:
 class Message:
     """What arrived: a `value`, or `bytes`, and the descriptors that came with it. Who receives closes them.
 
-    `id` is the conversation that it belongs to, 0 where it is a plain message, and `more` says that the other side
+    `id` is the conversation that it belongs to, 0 if it is a plain message, and `more` says that the other side
     has more to say in it. `name`, `timeout` in milliseconds and `trace` are what the sender says of it, or None.
     """
 
@@ -851,7 +857,7 @@ class Message:
 class Ended:
     """The end of a conversation, of which no message tells.
 
-    `why` is `end` (the other side has no more to say), `failure` (with `code` and `message`, which are None where they
+    `why` is `end` (the other side has no more to say), `failure` (with `code` and `message`, which are None if they
     can't be read), `cancel` (nobody waits for it any more) or `disconnected` (the other side has ended altogether).
     """
 
@@ -922,7 +928,7 @@ class Channel:
             return conversation.id
 
     def reply(self, id, value, more=False, fds=()):
-        """Sends a value, or bytes, in a conversation. False where the conversation is over and nobody waits for it."""
+        """Sends a value, or bytes, in a conversation. False if the conversation is over and nobody waits for it."""
         return self._say(id, _outgoing(value, fds, b"", more))
 
     def end(self, id):
@@ -934,7 +940,7 @@ class Channel:
         return self._say(id, Outgoing(FAILURE, encode_json({"code": code, "message": message})))
 
     def cancel(self, id):
-        """Gives a conversation up. Where it is over, this does nothing."""
+        """Gives a conversation up. If it is over, this does nothing."""
         with self._changed:
             conversation = self._find(id)
             if conversation:
@@ -985,7 +991,7 @@ class Channel:
         self.close()
 
     def _find(self, id):
-        """The conversation, or None where it is over."""
+        """The conversation, or None if it is over."""
         if not id:
             raise Refused("idNotAllowed", "id 0 is no conversation")
         try:
@@ -1020,7 +1026,7 @@ class Channel:
         if len(outgoing.fds) > MOST_DESCRIPTORS:
             raise Refused("handlesDoNotMatch", f"a message takes at most {MOST_DESCRIPTORS} descriptors")
         for fd in outgoing.fds:
-            # Raises where it is not open.
+            # Raises if it is not open.
             fcntl.fcntl(fd, fcntl.F_GETFD)
         length = len(outgoing.body)
         self._wait(lambda: self.peer or length <= FLOOR_LIMIT)
@@ -1051,8 +1057,8 @@ class Channel:
     def receive(self, timeout=None):
         """The next `Message`, or an `Ended`, or None when the other side has ended. This side may send on.
 
-        Raises `MessageLost` where one message can't be had, and the next call gives the one after it; `ProtocolError`
-        or `Aborted` where the channel has ended by a mistake; `TimeoutError` where nothing comes in so many seconds.
+        Raises `MessageLost` if one message can't be had, and the next call gives the one after it; `ProtocolError` or
+        `Aborted` if the channel has ended by a mistake; `TimeoutError` if nothing comes in so many seconds.
         """
         with self._changed:
             self._waiting += 1
@@ -1084,12 +1090,10 @@ class Channel:
         self._conversations.take(frame.conversation, frame.cost)
         if self._conversations.grant(frame.conversation):
             self._sender.credit(frame.conversation)
-        if self._conversations.grant_ids():
-            self._sender.credit(self._conversations.plain)
         self._write()
 
     def _grant_begun(self):
-        """Where somebody waits and no message is whole, the oldest of those that have begun gets what it needs."""
+        """If somebody waits and no message is whole, the oldest of those that have begun gets what it needs."""
         if self._waiting and not self._events and self._conversations.begun:
             conversation = next(iter(self._conversations.begun.values()))
             if self._conversations.grant(conversation, conversation.begun.cost):
@@ -1276,7 +1280,7 @@ class Channel:
         return self._arrived.popleft()
 
     def _handle(self, frame):
-        """False where nothing is read after it."""
+        """False if nothing is read after it."""
         if frame.kind == HELLO:
             self.peer = frame.hello
             if "handles" not in self.peer.features:
@@ -1324,9 +1328,9 @@ def _described(name):
 
 
 def connect(limit=None, **options):
-    """The channel to the parent that has started this program, or None where no parent gave it one."""
+    """The channel to the parent that has started this program, or None if no parent gave it one."""
     number = os.environ.pop(VARIABLE, "")
-    # A leading zero or two say nothing.
+    # Leading zeros mean nothing.
     wanted = re.fullmatch("0*([0-9]{1,16})", os.environ.pop(LIMIT_VARIABLE, ""))
     if wanted and FLOOR_LIMIT <= int(wanted[1]) <= LARGEST:
         limit = min(int(wanted[1]), limit or LARGEST)
@@ -1346,7 +1350,7 @@ def connect(limit=None, **options):
 
 
 def _away_from_standard_streams(connection):
-    """Where the channel has the number of a standard stream, the program might print into it."""
+    """Gives the channel another number if it has that of a standard stream: the program might print into it."""
     number = connection.fileno()
     if number > 2:
         return connection

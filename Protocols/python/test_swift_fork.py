@@ -208,7 +208,7 @@ def schema(name):
 class Schemas(unittest.TestCase):
     def test_hellos_fit_where_they_are_taken(self):
         for vector in VECTORS["streams"]:
-            # The first frame, where it is a hello.
+            # The first frame, if it is a hello.
             data = stream(vector)
             if data[4:5] != b"\x01" or len(data) < 4 + int.from_bytes(data[:4], "big"):
                 continue
@@ -397,6 +397,10 @@ class Reading(Pure):
         ):
             self.read(encoded(CREDIT, two_numbers(*numbers)))
             self.assertEqual((plain.credit, self.conversations.own_limit), (credit, highest))
+        # The highest id counts even if the frame's own id is over.
+        self.sender.cancel(self.conversations.add_own())
+        self.assertEqual(self.read(encoded(CREDIT, two_numbers(500_000, 700), 1)), [])
+        self.assertEqual((plain.credit, self.conversations.own_limit), (300_001, 700))
 
 
 class Granting(Pure):
@@ -446,26 +450,30 @@ class Granting(Pure):
         frames = self.read(b"".join(asks))
         for frame in frames:
             self.take(frame)
-        self.assertFalse(self.conversations.grant_ids())
+        self.assertEqual(self.granted_ids(), [])
         cancels = self.read(encoded(CANCEL, id=1) + encoded(CANCEL, id=3))
-        # Whoever works on them does not know yet.
-        self.assertFalse(self.conversations.grant_ids())
-        for cancel in cancels:
-            self.assertFalse(self.conversations.grant_ids())
+        # The program does not know of it yet.
+        self.assertEqual(self.granted_ids(), [])
+        for cancel, highest in zip(cancels, (9, 11)):
             self.take(cancel)
-        self.assertTrue(self.conversations.grant_ids())
-        self.assertEqual(self.conversations.peers_limit, 11)
-        self.assertFalse(self.conversations.grant_ids())
+            # The other side has none left, or one.
+            self.assertEqual(self.granted_ids(), [highest])
         self.put(b"1", self.conversations.find(5))
+        # It has two left.
+        self.assertEqual(self.granted_ids(), [])
         self.put(b"{}", self.conversations.find(7), FAILURE)
-        self.write()
-        self.assertTrue(self.conversations.grant_ids())
+        self.assertEqual(self.granted_ids(), [15])
         self.assertEqual(self.conversations.peers_limit, 15)
 
     def test_own_conversations_raise_nothing(self):
         self.side(hello=Hello(), ids=1)
+        self.read(encoded(MESSAGE, with_meta(b"1"), 2, META))
         self.sender.cancel(self.conversations.add_own())
-        self.assertFalse(self.conversations.grant_ids())
+        self.assertEqual(self.granted_ids(), [])
+
+    def granted_ids(self):
+        frames = self.write()
+        return [swift_fork.TWO_NUMBERS.unpack(body)[1] for kind, _, _, _, body in frames if kind == CREDIT]
 
     def test_credit_frames_carry_both_numbers_and_are_merged(self):
         self.side(is_child=True, hello=Hello(), ids=4)
@@ -1140,6 +1148,19 @@ class Talks(Sockets):
         self.wait_until(lambda: len(opened) == 20)
         self.assertEqual(opened, list(range(1, 40, 2)))
 
+    def test_one_id_is_opened_again_and_again(self):
+        left, right = self.pair(right={"ids": 1})
+
+        def answer():
+            for message in right:
+                right.reply(message.id, message.value)
+
+        self.in_thread(answer)
+        for number in range(50):
+            self.assertEqual(left.open(number), 2 * number + 1)
+            self.assertEqual(self.receive(left).value, number)
+        left.disconnect()
+
     def test_a_conversation_goes_on_beside_one_that_has_no_credit(self):
         left, right = self.pair()
         self.in_thread(lambda: left.send_bytes(bytes(3 * WINDOW)))
@@ -1375,6 +1396,11 @@ class Processes(unittest.TestCase):
         child.channel.end(second)
         ended = child.channel.receive(SECONDS)
         self.assertEqual((ended.id, ended.why), (second, "end"))
+        child.channel.send({"$ask": "request", "value": 7})
+        question = child.channel.receive(SECONDS)
+        self.assertEqual((question.id, question.value), (2, 7))
+        child.channel.reply(2, "seven")
+        self.assertEqual(child.channel.receive(SECONDS).value, {"answer": "seven"})
 
     def test_a_farewell_arrives(self):
         child = self.fork()

@@ -111,7 +111,7 @@ struct Conversations {
             return .opening
         }
         guard let entry = entries[id] else { return .late }
-        if entry.hasEndedThere, frame.kind == .end || !frame.kind.isControl {
+        if entry.hasEndedThere, frame.kind == .end || !frame.kind.isControl && frame.kind != .failure {
             throw .afterEnd(id)
         }
         noteEnd(frame)

@@ -122,9 +122,13 @@ struct ChannelEndTests {
         let (one, two) = try End.facingSocket()
         try two.writeHello(messageLimit: 4 << 20)
         try one.channel.send(bytes: [UInt8](repeating: 5, count: 2_000_000))
+        let reader = Task {
+            var kinds: [UInt8] = []
+            while kinds.last != FrameKind.abort.rawValue { kinds.append(try await two.readMessage().kind) }
+            return kinds
+        }
         two.writeAll([0, 0, 0, 0])
-        var kinds: [UInt8] = []
-        while kinds.last != FrameKind.abort.rawValue { kinds.append(try await two.readMessage().kind) }
+        let kinds = try await reader.value
         #expect(kinds.first == FrameKind.hello.rawValue)
         #expect(kinds.dropFirst().dropLast().allSatisfy { $0 == FrameKind.bytes.rawValue })
         #expect(try await two.readToEnd() == [])

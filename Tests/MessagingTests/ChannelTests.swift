@@ -352,7 +352,7 @@ struct ChannelTests {
         let flushed = Journal<Bool>()
         try Thread.start(name: "flusher") {
             channel.flush(givingUpAfter: .seconds(55))
-            flushed.append(channel.outbound.withLock { $0.queue.isEmpty })
+            flushed.append(channel.outbound.withLock { $0.queue.queuedCount == 0 })
         }
         try socket.writeHello(messageLimit: 4 << 20)
         _ = try await socket.readFrame()

@@ -8,7 +8,10 @@ package struct Vectors: Decodable, Sendable {
 
         package var bytes: [UInt8] {
             let bytes = [UInt8](hex: hex)
-            return Array(repeatElement(bytes, count: `repeat` ?? 1).joined())
+            let count = `repeat` ?? 1
+            // What is repeated often is one byte, and that need not take long.
+            if bytes.count == 1 { return [UInt8](repeating: bytes[0], count: count) }
+            return Array(repeatElement(bytes, count: count).joined())
         }
     }
 
@@ -100,9 +103,12 @@ extension Vectors.Part {
 extension [UInt8] {
     /// Reads pairs of hexadecimal digits; spaces may stand anywhere.
     package init(hex: String) {
-        let digits = hex.filter { $0 != " " }.map { digit in
-            guard let value = digit.hexDigitValue else { preconditionFailure("'\(digit)' is no hexadecimal digit") }
-            return UInt8(value)
+        let digits = hex.utf8.filter { $0 != UInt8(ascii: " ") }.map { digit in
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+            default: preconditionFailure("'\(UnicodeScalar(digit))' is no hexadecimal digit")
+            }
         }
         precondition(digits.count.isMultiple(of: 2), "an odd number of hexadecimal digits")
         self = stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }

@@ -8,7 +8,7 @@ struct FrameInProgress {
         /// Where its id is not 0, the conversation that it concerns.
         case control(ConversationKey?)
         case main
-        case conversation(ConversationKey, isOpening: Bool)
+        case conversation(ConversationKey)
         /// Of an id that has ended.
         case nowhere
     }
@@ -44,7 +44,7 @@ extension InboundQueue {
 
     private mutating func begin(_ header: FrameHeader) throws(WireError) {
         if header.kind.isControl {
-            if header.kind == .end, main.hasEnded { throw .afterEnd(0) }
+            if header.kind == .end { try main.checkEnd(header) }
             frame = FrameInProgress(header: header, destination: .control(nil))
             return
         }
@@ -57,21 +57,24 @@ extension InboundQueue {
     mutating func found(_ verdict: Conversations.Verdict, _ key: ConversationKey?) throws(WireError) {
         guard let header = frame?.header else { return }
         guard verdict != .late, let key else {
-            // Its handles are closed.
+            // Its handles are closed. What it says of all ids counts.
             _ = try? takeHandles(of: header)
+            if header.kind == .credit { frame?.destination = .control(nil) }
             return
         }
         if header.kind.isControl {
+            if header.kind == .end { try lanes[header.id]?.checkEnd(header) }
             frame?.destination = .control(key)
-            if header.kind != .credit { lanes[header.id] = nil }
             return
         }
+        if main.hasEnded { throw .afterEnd(header.id) }
         var lane = lanes[header.id] ?? InboundLane(announced: announcedWindow, window: announcedWindow)
+        if verdict == .opening { lane.isOpening = true }
         try lane.check(header, messageLimit: messageLimit)
         lane.credit.receive(Cost.of(header))
         lanes[header.id] = lane
         frame = FrameInProgress(
-            header: header, destination: .conversation(key, isOpening: verdict == .opening),
+            header: header, destination: .conversation(key),
             handles: try takeHandles(of: header))
     }
 
@@ -94,6 +97,7 @@ extension InboundQueue {
     private mutating func takeBody(
         of frame: FrameInProgress, from input: inout UnsafeRawBufferPointer
     ) throws(WireError) -> Step? {
+        let whole: BegunMessage?
         switch frame.destination {
         case .nowhere:
             _ = frames.body(from: &input)
@@ -112,7 +116,7 @@ extension InboundQueue {
             var lane = InboundLane(announced: 0, window: 0)
             swap(&lane, &main)
             defer { swap(&lane, &main) }
-            return try gather(frame, &lane, from: &input)
+            whole = try gather(frame.header, frame.handles, &lane, from: &input)
         case .conversation:
             let id = frame.header.id
             // Given up by this side since its header came: what comes is dropped.
@@ -127,8 +131,10 @@ extension InboundQueue {
             }
             lanes[id] = nil
             defer { lanes[id] = lane }
-            return try gather(frame, &lane, from: &input)
+            whole = try gather(frame.header, frame.handles, &lane, from: &input)
         }
+        guard let whole else { return nil }
+        return finish(frame, .owned(whole.body), whole.description, handles: whole.handles, cost: whole.cost)
     }
 
     /// A message of one frame that lies in the input.
@@ -148,16 +154,16 @@ extension InboundQueue {
         if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
     }
 
-    /// Puts what there is of the body behind what has come of its message.
+    /// Puts what there is of the body behind what has come of its message, and returns that when it is whole.
     private mutating func gather(
-        _ frame: FrameInProgress, _ lane: inout InboundLane, from input: inout UnsafeRawBufferPointer
-    ) throws(WireError) -> Step? {
-        let header = frame.header
+        _ header: FrameHeader, _ handles: Result<SharedDescriptors?, ChannelError>, _ lane: inout InboundLane,
+        from input: inout UnsafeRawBufferPointer
+    ) throws(WireError) -> BegunMessage? {
         if lane.begun == nil {
             var memory: [UInt8] = []
             // Bytes are given away with their memory, which has to be of their size.
             if header.kind == .message { swap(&memory, &spare) }
-            lane.begun = BegunMessage(header: header, handles: frame.handles, body: memory, cost: 0)
+            lane.begun = BegunMessage(header: header, handles: handles, body: memory, cost: 0)
             lane.reserve(min(header.bodyCount, Self.reservedCount), limit: messageLimit)
         }
         if frames.missing == header.bodyCount { lane.begun?.cost += Cost.of(header) }
@@ -169,9 +175,8 @@ extension InboundQueue {
         if header.flags.contains(.meta) { try lane.takeDescription(messageLimit: messageLimit) }
         touch(header.id)
         if header.hasMore { return nil }
-        guard let begun = lane.begun else { return nil }
-        lane.begun = nil
-        return finish(frame, .owned(begun.body), begun.description, handles: begun.handles, cost: begun.cost)
+        defer { lane.begun = nil }
+        return lane.begun
     }
 
     /// A message is whole.
@@ -179,11 +184,18 @@ extension InboundQueue {
         _ frame: FrameInProgress, _ body: consuming MessageBody, _ description: MessageDescription?,
         handles: Result<SharedDescriptors?, ChannelError>, cost: UInt64
     ) -> Step? {
-        guard case .conversation(let key, let isOpening) = frame.destination else {
+        guard case .conversation(let key) = frame.destination else {
             return finishMain(frame.header.kind, body, description, handles, cost)
         }
+        let id = frame.header.id
+        if frame.header.kind == .failure {
+            forget(id)
+            return .conversation(key, .failed(body.bytes()))
+        }
+        let isOpening = lanes[id]?.isOpening ?? false
         let isLast = !frame.header.flags.contains(.open)
-        if frame.header.kind == .failure { return .conversation(key, .failed(body.bytes())) }
+        lanes[id]?.isOpening = false
+        lanes[id]?.hasEnded = isLast
         let lost: ChannelError
         switch handles {
         case .failure(let error):
@@ -196,7 +208,7 @@ extension InboundQueue {
                 lost = .badPayload(error)
             }
         }
-        took(frame.header.id, cost)
+        took(id, cost)
         return .conversation(key, .lost(lost, isOpening: isOpening, isLast: isLast))
     }
 
@@ -253,11 +265,23 @@ extension InboundQueue {
         case .abort: aborted(Abort(body: body))
         case .ping: return .ping(body.number(at: 0))
         case .pong: return .pong(body.number(at: 0))
-        case .credit: return .credit(id: header.id, limit: body.number(at: 0), highestID: body.number(at: 8))
-        case .cancel: return key.map { .conversation($0, .cancelled) }
+        case .credit:
+            let highestID = body.number(at: 8)
+            if header.id != 0, key == nil { return .allowed(highestID: highestID) }
+            return .credit(id: header.id, limit: body.number(at: 0), highestID: highestID)
+        case .cancel:
+            guard let key else { return nil }
+            if lanes[header.id]?.isOpening ?? false { due.append(.release(key)) }
+            forget(header.id)
+            return .conversation(key, .cancelled)
         case .end:
-            if let key { return .conversation(key, .ended) }
+            if let key {
+                lanes[header.id]?.hasEnded = true
+                return .conversation(key, .ended)
+            }
             endData(nil)
+            // Before the next frame is looked up.
+            return due.isEmpty ? nil : due.removeFirst()
         case .message, .bytes, .failure: break
         }
         return nil

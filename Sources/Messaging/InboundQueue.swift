@@ -18,9 +18,13 @@ struct InboundQueue {
         /// What becomes of a frame with an id; to be answered by `found`.
         case lookUp(FrameHeader)
         case conversation(ConversationKey, ConversationEvent)
+        /// A conversation of the peer's is over that nobody has heard of, because its first message never was whole.
+        case release(ConversationKey)
         case hello(Hello)
         /// The peer lets this side send and open more.
         case credit(id: UInt64, limit: UInt64, highestID: UInt64)
+        /// The peer lets this side open more, and says so of an id that has ended.
+        case allowed(highestID: UInt64)
         /// Let the peer send more.
         case grant(id: UInt64, limit: UInt64)
         /// Answer a ping.
@@ -149,6 +153,10 @@ struct InboundQueue {
     var hasUnread: Bool { !backlog.isEmpty }
     var hasInput: Bool { !input.isEmpty || !held.isEmpty }
 
+    /// Whether there is something to decode: a frame without a body is whole when it has been looked up, though nothing
+    /// follows it.
+    private var canDecode: Bool { hasInput || frame != nil && frames.missing == 0 }
+
     private var wantsToRead: Bool {
         if isStreamEnded { return false }
         if dialect == .native { return true }
@@ -223,7 +231,8 @@ struct InboundQueue {
     private var hasBegun: Bool {
         if isExhausted { return false }
         if dialect == .node { return lines.openPosition != nil }
-        return frames.openPosition != nil || frame != nil || main.begun != nil || lanes.contains { $0.value.begun != nil }
+        return frames.openPosition != nil || frame != nil || main.begun != nil
+            || lanes.contains { $0.value.begun != nil }
     }
 
     /// Ends it before anything was read.
@@ -237,14 +246,13 @@ struct InboundQueue {
     mutating func next() -> Step {
         if !due.isEmpty { return due.removeFirst() }
         if canDeliver, let step = deliverBacklog() { return step }
-        if hasInput {
-            do throws(WireError) {
-                if let step = try decodeInput() { return step }
-                if handles.batchCount > 0 { try checkStrayHandles() }
-            } catch {
-                return violated(error)
-            }
+        do throws(WireError) {
+            if canDecode, let step = try decodeInput() { return step }
+            if handles.batchCount > 0 { try checkStrayHandles() }
+        } catch {
+            return violated(error)
         }
+        if !due.isEmpty { return due.removeFirst() }
         if let step = endStep() { return step }
         if let step = grantStep() { return step }
         guard wantsToRead, isReadable else { return .wait }
@@ -337,8 +345,17 @@ struct InboundQueue {
             held = []
             _ = handles.removeAll()
         }
-        guard case .none = end else { return }
-        end = .data(error)
+        switch end {
+        case .none:
+            end = .data(error)
+        case .data(let earlier):
+            // What goes wrong after the end of the data is told, too.
+            end = .data(earlier ?? error)
+            return
+        case .delivered:
+            if let error { due.append(.fail(error)) }
+            return
+        }
         main.begun = nil
         main.hasEnded = true
         lanes.removeAll()

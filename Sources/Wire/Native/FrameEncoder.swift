@@ -53,16 +53,22 @@ package enum FrameEncoder {
 
     // MARK: What has been written of frames
 
-    /// How many messages end behind the offset in bytes that are whole frames.
-    package static func messageCount(in bytes: [UInt8], behind offset: Int) -> Int {
-        var count = 0
-        for frame in Frames(bytes) where frame.isLastOfMessage && frame.range.upperBound > offset { count += 1 }
-        return count
+    /// How many messages end within the range in bytes that are whole frames.
+    package static func messageCount(in bytes: [UInt8], _ range: Range<Int>) -> Int {
+        Frames(bytes).count { frame in
+            frame.isLastOfMessage && range.lowerBound < frame.range.upperBound
+                && frame.range.upperBound <= range.upperBound
+        }
     }
 
     /// The id of a frame whose header the bytes begin with.
     package static func id(in bytes: [UInt8]) -> UInt64 {
         bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The flags of the same.
+    package static func flags(in bytes: [UInt8]) -> FrameFlags {
+        FrameFlags(rawValue: bytes[5])
     }
 
     /// Where the frame ends that has been begun at the offset, in bytes that are whole frames. The offset itself where

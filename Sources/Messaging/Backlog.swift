@@ -36,6 +36,8 @@ struct Backlog {
     private(set) var handleCount = 0
 
     var isEmpty: Bool { entries.isEmpty }
+    /// How much common memory there is, spent or not.
+    var commonCount: Int { bytes.count }
 
     mutating func append(
         _ kind: FrameKind, _ body: consuming MessageBody, _ description: MessageDescription?,
@@ -44,7 +46,7 @@ struct Backlog {
         let count = body.count
         let content: Entry.Content
         if count <= Self.smallSize {
-            if start == bytes.count { removeSpent() }
+            removeSpent()
             body.withBytes { bytes.append(contentsOf: $0) }
             content = .small(count: count)
         } else {
@@ -99,8 +101,15 @@ struct Backlog {
     }
 
     private mutating func removeSpent() {
-        // Much memory is not kept for what is usually a little.
-        bytes.removeAll(keepingCapacity: bytes.capacity <= 256 * 1024)
+        if start == bytes.count {
+            // Much memory is not kept for what is usually a little.
+            bytes.removeAll(keepingCapacity: bytes.capacity <= 256 * 1024)
+        } else if start >= max(Self.smallSize, bytes.count / 2) {
+            // A backlog that is never empty would grow for ever. What is moved is no more than what is removed.
+            bytes.removeSubrange(..<start)
+        } else {
+            return
+        }
         start = 0
     }
 }

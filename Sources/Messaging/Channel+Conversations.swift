@@ -11,7 +11,7 @@ extension Channel {
     ) throws(ChannelError) -> ConversationKey {
         let message = try encode(value, description, isLast: isLast)
         var key: ConversationKey?
-        _ = try accept(message.bodyCount) { queue throws(OutboundQueue.AcceptError) in
+        _ = try accept(message.messageCount) { queue throws(OutboundQueue.AcceptError) in
             key = try queue.open(message)
             return true
         }
@@ -27,7 +27,7 @@ extension Channel {
         _ value: some Encodable, in key: ConversationKey, isLast: Bool = true
     ) throws(ChannelError) -> Bool {
         let message = try encode(value, nil, isLast: isLast)
-        return try accept(message.bodyCount) { queue throws(OutboundQueue.AcceptError) in
+        return try accept(message.messageCount) { queue throws(OutboundQueue.AcceptError) in
             try queue.accept(message, in: key)
         }
     }
@@ -43,7 +43,7 @@ extension Channel {
     package func fail(_ key: ConversationKey, _ failure: some Encodable) throws(ChannelError) -> Bool {
         var message = try encode(failure, nil, isLast: true)
         message.kind = .failure
-        return try accept(message.bodyCount) { [message] queue throws(OutboundQueue.AcceptError) in
+        return try accept(message.messageCount) { [message] queue throws(OutboundQueue.AcceptError) in
             try queue.accept(message, in: key)
         }
     }

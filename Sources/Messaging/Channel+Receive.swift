@@ -107,7 +107,7 @@ extension Channel {
     }
 
     private func receive(into buffer: UnsafeMutableRawBufferPointer) {
-        if inbound.queue.hasReadEnough { return inbound.queue.streamEnded() }
+        if inbound.queue.hasReadEnough { return streamEnded() }
         var arrived: ArrivedHandles?
         do throws(Errno) {
             let count = try System.receive(
@@ -117,7 +117,7 @@ extension Channel {
                 arrived = ArrivedHandles(
                     handles: SharedDescriptors(arrival.takeHandles()), isTruncated: isTruncated)
             }
-            if count == 0 { return inbound.queue.streamEnded() }
+            if count == 0 { return streamEnded() }
             inbound.queue.received(
                 UnsafeRawBufferPointer(rebasing: buffer[..<count]), arrived: arrived,
                 filledBuffer: count == buffer.count)
@@ -125,10 +125,16 @@ extension Channel {
             inbound.queue.socketIsEmpty()
         } catch .connectionReset {
             // The peer ended with something of ours unread. All that it wrote has been read before.
-            inbound.queue.streamEnded(leftUnread: true)
+            streamEnded(leftUnread: true)
         } catch {
-            inbound.queue.streamEnded(.system(error))
+            streamEnded(.system(error))
         }
+    }
+
+    private func streamEnded(_ error: ChannelError? = nil, leftUnread: Bool = false) {
+        // A message that has begun in a conversation that is over is not missed.
+        inbound.queue.forget(outbound.withLock { $0.queue.conversations.takeEnded() })
+        inbound.queue.streamEnded(error, leftUnread: leftUnread)
     }
 
     // MARK: What is to be done
@@ -138,10 +144,14 @@ extension Channel {
         case .deliver(let message): inbound.delegate?.channelReceived(message)
         case .fail(let error): inbound.delegate?.channelFailed(error)
         case .lookUp(let frame): lookUp(frame)
-        case .conversation(let key, let event): tell(key, event)
+        case .conversation(let key, let event):
+            act { $0.received(event, in: key) }
+            tell(key, event)
+        case .release(let key): release(key)
         case .hello(let hello): adopt(hello)
         case .credit(let id, let limit, let highestID):
             act { $0.credited(id, limit: limit, highestID: highestID) }
+        case .allowed(let highestID): act { $0.allowed(highestID: highestID) }
         case .grant(let id, let limit): say { $0.credit(id, limit: limit) }
         case .ping(let payload): say { $0.pong(payload) }
         case .pong(let payload): inbound.delegate?.channelPonged(payload)
@@ -202,22 +212,31 @@ extension Channel {
 
     private func lookUp(_ frame: FrameHeader) {
         do throws(WireError) {
-            let found = outbound.withLock { outbound -> Result<(Conversations.Verdict, ConversationKey?), WireError> in
-                inbound.queue.forgetEnded(outbound.queue.conversations)
-                do throws(WireError) {
-                    return .success(try outbound.queue.receive(frame))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            let (verdict, key) = try found.get()
+            let (verdict, key) = try receive(frame).get()
             try inbound.queue.found(verdict, key)
         } catch {
             perform(inbound.queue.violated(error))
         }
     }
 
-    private func tell(_ key: ConversationKey, _ event: ConversationEvent) {
+    private func receive(_ frame: FrameHeader) -> Result<(Conversations.Verdict, ConversationKey?), WireError> {
+        var found = Result<(Conversations.Verdict, ConversationKey?), WireError>.success((.late, nil))
+        var ended: [UInt64] = []
+        act { queue in
+            ended = queue.conversations.takeEnded()
+            do throws(WireError) {
+                found = .success(try queue.receive(frame))
+            } catch {
+                found = .failure(error)
+            }
+            // A new conversation may be the time to allow more.
+            return queue.control.isEmpty ? .none : queue.nextAction()
+        }
+        inbound.queue.forget(ended)
+        return found
+    }
+
+    func tell(_ key: ConversationKey, _ event: ConversationEvent) {
         if let delegate = inbound.delegate {
             delegate.channel(self, key, event)
         } else if case .message(_, isOpening: true, _, _) = event {

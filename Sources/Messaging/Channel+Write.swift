@@ -74,13 +74,14 @@ extension Channel {
 
     /// Throws away the first message of the batch, because of its handles; the others can't be blamed.
     private func refuse(_ batch: WriteBatch, _ error: Errno) -> OutboundQueue.Action {
-        let (action, waiters) = outbound.withLock { outbound in
+        let (action, waiters, abandoned) = outbound.withLock { outbound in
             let (action, failed) = outbound.queue.refused(batch)
             perform(action, &outbound)
-            return (action, outbound.takeWaiters(failed))
+            return (action, outbound.takeWaiters(failed), outbound.queue.takeAbandoned())
         }
         for waiter in waiters { waiter.resume(with: .failure(ChannelError.handlesRefused(error))) }
         loop.execute { self.inbound.delegate?.channelFailed(.handlesRefused(error)) }
+        tell(abandoned)
         return action
     }
 
@@ -102,15 +103,28 @@ extension Channel {
     func act(
         _ change: (inout OutboundQueue) -> OutboundQueue.Action, alsoChanging other: (inout Outbound) -> Void = { _ in }
     ) {
-        let (action, discarded) = outbound.withLock { outbound in
+        let (action, waiters, discarded, abandoned) = outbound.withLock { outbound in
             other(&outbound)
             let action = change(&outbound.queue)
             perform(action, &outbound)
-            return (action, outbound.queue.takeDiscarded())
+            let finished = outbound.queue.takeFinishedWaiters()
+            return (
+                action, outbound.takeWaiters(finished), outbound.queue.takeDiscarded(), outbound.queue.takeAbandoned()
+            )
         }
         // Handles are closed only now, outside the lock.
         withExtendedLifetime(discarded) {}
+        for waiter in waiters { waiter.resume(with: .success(())) }
+        tell(abandoned)
         if action == .write { write() }
+    }
+
+    /// These conversations are over; on the loop, whoever has found that.
+    private func tell(_ abandoned: [ConversationKey]) {
+        if abandoned.isEmpty { return }
+        loop.execute {
+            for key in abandoned { self.tell(key, .abandoned) }
+        }
     }
 
     /// Queues a control frame.
@@ -146,14 +160,15 @@ extension Channel {
     }
 
     func failWriting(_ closing: Closing, _ batch: WriteBatch? = nil) {
-        let (waiters, discarded) = outbound.withLock { outbound in
+        let (waiters, discarded, abandoned) = outbound.withLock { outbound in
             let waiters = outbound.takeWaiters(outbound.queue.fail(closing))
             if let batch { _ = outbound.queue.wrote(0, of: batch, isBlocked: false) }
             if outbound.closesAfterWrite { outbound.closeSocket() }
-            return (waiters, outbound.queue.takeDiscarded())
+            return (waiters, outbound.queue.takeDiscarded(), outbound.queue.takeAbandoned())
         }
         withExtendedLifetime(discarded) {}
         for waiter in waiters { waiter.resume(with: .failure(ChannelError.closed(closing))) }
+        tell(abandoned)
         loop.execute { self.closeIfDone() }
     }
 

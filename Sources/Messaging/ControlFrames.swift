@@ -9,10 +9,11 @@ struct ControlFrames {
     private var ping: UInt64?
     /// By id, up to where it may send.
     private var credits: [UInt64: UInt64] = [:]
-    /// The highest id that the peer may open, to be said with any credit.
+    /// The highest id that the peer may open. Every credit frame says it, but only one of id 0 surely arrives: what is
+    /// said of another id may come late, and be dropped.
     private var highestID: UInt64 = 0
     private var tellsHighestID = false
-    /// What the peer has been told of id 0 before; said again with a highest id alone.
+    /// What the peer has been told of id 0 before; said again with a new highest id.
     private var mainLimit: UInt64 = 0
 
     /// Asked with every write.
@@ -47,22 +48,29 @@ struct ControlFrames {
 
     /// An id has ended: nobody needs credit for it.
     mutating func forget(_ id: UInt64) {
-        credits[id] = nil
+        if credits.removeValue(forKey: id) == nil { return }
+        isEmpty = hello == nil && pong == nil && ping == nil && credits.isEmpty && !tellsHighestID
     }
 
-    /// All of them as frames, in the order in which they are written.
+    /// Takes the first frame of this side out, which goes before all others.
+    mutating func takeHello() -> [UInt8]? {
+        defer { hello = nil }
+        return hello
+    }
+
+    /// All others as frames, in the order in which they are written.
     mutating func take() -> [UInt8] {
-        var bytes = hello ?? []
+        var bytes: [UInt8] = []
         if let pong { bytes += FrameEncoder.control(.pong, pong) }
         if let ping { bytes += FrameEncoder.control(.ping, ping) }
-        if tellsHighestID, credits.isEmpty { credits[0] = mainLimit }
+        if tellsHighestID { credits[0] = mainLimit }
         for (id, limit) in credits.sorted(by: { $0.key < $1.key }) {
             bytes += FrameEncoder.control(.credit, id: id, limit, highestID)
         }
-        (hello, pong, ping) = (nil, nil, nil)
+        (pong, ping) = (nil, nil)
         credits = [:]
         tellsHighestID = false
-        isEmpty = true
+        isEmpty = hello == nil
         return bytes
     }
 }

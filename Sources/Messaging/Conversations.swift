@@ -32,6 +32,7 @@ struct Conversations {
     private let firstOwn: UInt64
     private var firstPeer: UInt64 { 3 - firstOwn }
     private var entries: [UInt64: Entry] = [:]
+    private var ids: [ConversationKey: UInt64] = [:]
     private var lastOwn: UInt64?
     private var lastPeer: UInt64?
     /// The highest id that the peer lets this side open; 0 before its hello.
@@ -43,6 +44,8 @@ struct Conversations {
     /// The highest id that the peer may open, as it has been told.
     private var toldHighestPeer: UInt64
     private var hasPeerEnded = false
+    /// Those that have ended since they were asked for.
+    private var ended: [UInt64] = []
 
     init(isMaker: Bool, peerLimit: Int) {
         firstOwn = isMaker ? 1 : 2
@@ -74,8 +77,13 @@ struct Conversations {
         let next = lastOwn.map { $0 + 2 } ?? firstOwn
         guard next <= highestOwn, !hasPeerEnded else { return nil }
         lastOwn = next
-        entries[next] = Entry(key: key)
+        add(next, key)
         return next
+    }
+
+    private mutating func add(_ id: UInt64, _ key: ConversationKey) {
+        entries[id] = Entry(key: key)
+        ids[key] = id
     }
 
     /// This side's last message of the id, or its end, is written.
@@ -84,16 +92,31 @@ struct Conversations {
         removeIfEnded(id)
     }
 
+    /// The peer's last message of the id, or its end, has come as a whole.
+    mutating func endThere(_ id: UInt64) {
+        entries[id]?.hasEndedThere = true
+        removeIfEnded(id)
+    }
+
     /// The id has ended: a failure or a cancel.
     mutating func remove(_ id: UInt64) {
-        entries[id] = nil
+        guard let entry = entries.removeValue(forKey: id) else { return }
+        ids[entry.key] = nil
+        ended.append(id)
+    }
+
+    /// The ids that have ended since the last call, for who still keeps something of them.
+    mutating func takeEnded() -> [UInt64] {
+        if ended.isEmpty { return [] }
+        defer { ended = [] }
+        return ended
     }
 
     /// Whether this side has said all that the other waits for.
     var owesNothing: Bool { entries.allSatisfy(\.value.hasEndedHere) }
 
     func key(of id: UInt64) -> ConversationKey? { entries[id]?.key }
-    func id(of key: ConversationKey) -> UInt64? { entries.first { $0.value.key == key }?.key }
+    func id(of key: ConversationKey) -> UInt64? { ids[key] }
     var count: Int { entries.count }
 
     // MARK: The peer's
@@ -106,15 +129,13 @@ struct Conversations {
             lastPeer = id
             peerCount += 1
             peerOpenedCount += 1
-            entries[id] = Entry(key: .peer(id))
-            noteEnd(frame)
+            add(id, .peer(id))
             return .opening
         }
         guard let entry = entries[id] else { return .late }
         if entry.hasEndedThere, frame.kind == .end || !frame.kind.isControl && frame.kind != .failure {
             throw .afterEnd(id)
         }
-        noteEnd(frame)
         return .known
     }
 
@@ -123,7 +144,7 @@ struct Conversations {
         return id <= last ?? 0
     }
 
-    private func isOwn(_ id: UInt64) -> Bool { id % 2 == firstOwn % 2 }
+    func isOwn(_ id: UInt64) -> Bool { id % 2 == firstOwn % 2 }
 
     private func checkOpening(_ frame: FrameHeader) throws(WireError) {
         let next = lastPeer.map { $0 + 2 } ?? firstPeer
@@ -132,25 +153,8 @@ struct Conversations {
         if frame.kind == .failure || !frame.flags.contains(.meta) { throw .openedWithoutMeta(frame.id) }
     }
 
-    private mutating func noteEnd(_ frame: FrameHeader) {
-        switch frame.kind {
-        case .cancel:
-            remove(frame.id)
-        case .failure:
-            if !frame.hasMore { remove(frame.id) }
-        case .end:
-            entries[frame.id]?.hasEndedThere = true
-            removeIfEnded(frame.id)
-        case .message, .bytes:
-            if frame.flags.isDisjoint(with: [.more, .open]) { entries[frame.id]?.hasEndedThere = true }
-            removeIfEnded(frame.id)
-        default:
-            break
-        }
-    }
-
     private mutating func removeIfEnded(_ id: UInt64) {
-        if let entry = entries[id], entry.hasEndedHere, entry.hasEndedThere { entries[id] = nil }
+        if let entry = entries[id], entry.hasEndedHere, entry.hasEndedThere { remove(id) }
     }
 
     /// The peer says nothing more, or nothing more of it is read. Returns the conversations that are over by that: those
@@ -158,7 +162,7 @@ struct Conversations {
     mutating func peerEnded() -> [(id: UInt64, key: ConversationKey)] {
         hasPeerEnded = true
         let over = entries.filter { !$0.value.hasEndedThere }.sorted { $0.key < $1.key }
-        for (id, _) in over { entries[id] = nil }
+        for (id, _) in over { remove(id) }
         return over.map { ($0.key, $0.value.key) }
     }
 

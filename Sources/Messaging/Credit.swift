@@ -79,8 +79,10 @@ struct ReceivingCredit: Equatable {
     mutating func grant(gathered: UInt64) -> UInt64? {
         if !isLow { return nil }
         let raised = min(taken + gathered, offset) + window
+        // The last frame may have gone beyond the limit, and what ends before it lets nothing more be sent.
+        guard raised > max(limit, offset) else { return nil }
         // A little more is not worth a frame, unless it is all that the peer will get for now.
-        guard raised > limit, raised - limit >= window / 4 || taken + gathered >= offset else { return nil }
+        guard raised - limit >= window / 4 || taken + gathered >= offset else { return nil }
         limit = raised
         told = raised - offset
         return raised

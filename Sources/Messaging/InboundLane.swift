@@ -11,8 +11,6 @@ struct BegunMessage {
     var body: [UInt8]
     /// What its frames have cost so far.
     var cost: UInt64
-    /// Whether the sender says more under this id.
-    var isOpen = false
 }
 
 /// What has come under one id and is not whole, and what may still come.
@@ -21,6 +19,8 @@ struct InboundLane {
     var begun: BegunMessage?
     /// The peer's direction has ended.
     var hasEnded = false
+    /// The message that opens the conversation has not come as a whole.
+    var isOpening = false
 
     init(announced: Int, window: Int) {
         credit = ReceivingCredit(announced: announced, window: window)
@@ -28,7 +28,8 @@ struct InboundLane {
 
     /// What comes before this frame allows it, in the order in which `Protocols/native-v1.md` has it.
     func check(_ frame: FrameHeader, messageLimit: Int) throws(WireError) {
-        if hasEnded { throw .afterEnd(frame.id) }
+        // A failure may follow the last message of a conversation.
+        if hasEnded, frame.kind != .failure { throw .afterEnd(frame.id) }
         if let begun {
             if begun.header.kind != frame.kind { throw .interruptedMessage(frame.kind, frame.id) }
             if frame.flags.rawValue & 0x04 != 0 { throw .flagsNotAllowed(frame.kind, frame.flags.rawValue) }
@@ -38,6 +39,12 @@ struct InboundLane {
         if frame.flags.rawValue & 0x04 != 0 { return }
         let count = (begun?.body.count ?? 0) + frame.bodyCount
         if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
+    }
+
+    /// The same of the frame that ends this direction.
+    func checkEnd(_ frame: FrameHeader) throws(WireError) {
+        if hasEnded { throw .afterEnd(frame.id) }
+        if begun != nil { throw .interruptedMessage(frame.kind, frame.id) }
     }
 
     /// Makes room for so many bytes more. What a header announces is not believed: memory is taken as bytes come, in

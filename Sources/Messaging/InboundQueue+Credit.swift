@@ -12,17 +12,15 @@ extension InboundQueue {
         touch(id)
     }
 
-    /// This side has given a conversation up.
+    /// A conversation is over, and nothing of it is waited for.
     mutating func forget(_ id: UInt64) {
         lanes[id] = nil
         touch(id)
     }
 
-    /// Forgets lanes of conversations that have ended, where they have become many: their end may have been this side's,
-    /// of which nothing is heard here. Between two frames.
-    mutating func forgetEnded(_ conversations: borrowing Conversations) {
-        guard lanes.count > 2 * conversations.count + 16 else { return }
-        for id in Array(lanes.keys) where conversations.key(of: id) == nil { lanes[id] = nil }
+    /// The same of several.
+    mutating func forget(_ ids: [UInt64]) {
+        for id in ids { forget(id) }
     }
 
     mutating func touch(_ id: UInt64) {
@@ -46,10 +44,11 @@ extension InboundQueue {
         if total < Self.gatheredLimit { touched.formUnion(stalled) } else if let oldest { touched.insert(oldest) }
         while let id = touched.popFirst() {
             stalled.remove(id)
-            guard var credit = lanes[id]?.credit else { continue }
+            guard let lane = lanes[id], !lane.hasEnded else { continue }
+            var credit = lane.credit
             let mayGather = total < Self.gatheredLimit || id == oldest
             if !mayGather { stalled.insert(id) }
-            let limit = credit.grant(gathered: mayGather ? lanes[id]?.begun?.cost ?? 0 : 0)
+            let limit = credit.grant(gathered: mayGather ? lane.begun?.cost ?? 0 : 0)
             lanes[id]?.credit = credit
             if let limit { return .grant(id: id, limit: limit) }
         }

@@ -8,7 +8,7 @@ struct FrameInProgress {
         /// Where its id is not 0, the conversation that it concerns.
         case control(ConversationKey?)
         case main
-        case conversation(ConversationKey, isOpening: Bool)
+        case conversation(ConversationKey)
         /// Of an id that has ended.
         case nowhere
     }
@@ -68,10 +68,7 @@ extension InboundQueue {
 
     private mutating func begin(_ header: FrameHeader) throws(WireError) {
         if header.kind.isControl {
-            if header.kind == .end {
-                if main.hasEnded { throw .afterEnd(0) }
-                if main.begun != nil { throw .interruptedMessage(.end, 0) }
-            }
+            if header.kind == .end { try main.checkEnd(header) }
             frame = FrameInProgress(header: header, destination: .control(nil))
             return
         }
@@ -84,25 +81,24 @@ extension InboundQueue {
     mutating func found(_ verdict: Conversations.Verdict, _ key: ConversationKey?) throws(WireError) {
         guard let header = frame?.header else { return }
         guard verdict != .late, let key else {
-            // Its handles are closed.
+            // Its handles are closed. What it says of all ids counts.
             _ = try? takeHandles(of: header)
-            // What it says of other ids counts.
             if header.kind == .credit { frame?.destination = .control(nil) }
             return
         }
         if header.kind.isControl {
-            if header.kind == .end, lanes[header.id]?.begun != nil { throw .interruptedMessage(.end, header.id) }
+            if header.kind == .end { try lanes[header.id]?.checkEnd(header) }
             frame?.destination = .control(key)
-            if header.kind == .cancel { lanes[header.id] = nil }
             return
         }
         if main.hasEnded { throw .afterEnd(header.id) }
         var lane = lanes[header.id] ?? InboundLane(announced: announcedWindow, window: announcedWindow)
+        if verdict == .opening { lane.isOpening = true }
         try lane.check(header, messageLimit: messageLimit)
         lane.credit.receive(Cost.of(header))
         lanes[header.id] = lane
         frame = FrameInProgress(
-            header: header, destination: .conversation(key, isOpening: verdict == .opening),
+            header: header, destination: .conversation(key),
             handles: try takeHandles(of: header))
     }
 
@@ -215,11 +211,18 @@ extension InboundQueue {
         _ frame: FrameInProgress, _ body: consuming MessageBody, _ description: MessageDescription?,
         handles: Result<SharedDescriptors?, ChannelError>, cost: UInt64
     ) -> Step? {
-        guard case .conversation(let key, let isOpening) = frame.destination else {
+        guard case .conversation(let key) = frame.destination else {
             return finishMain(frame.header.kind, body, description, handles, cost)
         }
+        let id = frame.header.id
+        if frame.header.kind == .failure {
+            forget(id)
+            return .conversation(key, .failed(body.bytes()))
+        }
+        let isOpening = lanes[id]?.isOpening ?? false
         let isLast = !frame.header.flags.contains(.open)
-        if frame.header.kind == .failure { return .conversation(key, .failed(body.bytes())) }
+        lanes[id]?.isOpening = false
+        lanes[id]?.hasEnded = isLast
         let lost: ChannelError
         switch handles {
         case .failure(let error):
@@ -232,7 +235,7 @@ extension InboundQueue {
                 lost = .badPayload(error)
             }
         }
-        took(frame.header.id, cost)
+        took(id, cost)
         return .conversation(key, .lost(lost, isOpening: isOpening, isLast: isLast))
     }
 
@@ -289,13 +292,23 @@ extension InboundQueue {
         case .abort: aborted(Abort(body: body))
         case .ping: return .ping(body.number(at: 0))
         case .pong: return .pong(body.number(at: 0))
-        case .credit: return .credit(id: header.id, limit: body.number(at: 0), highestID: body.number(at: 8))
-        case .cancel: return key.map { .conversation($0, .cancelled) }
+        case .credit:
+            let highestID = body.number(at: 8)
+            if header.id != 0, key == nil { return .allowed(highestID: highestID) }
+            return .credit(id: header.id, limit: body.number(at: 0), highestID: highestID)
+        case .cancel:
+            guard let key else { return nil }
+            if lanes[header.id]?.isOpening ?? false { due.append(.release(key)) }
+            forget(header.id)
+            return .conversation(key, .cancelled)
         case .end:
-            if let key { return .conversation(key, .ended) }
-            // Told before the next frame is looked at: what belongs to conversations that are over by it is late.
+            if let key {
+                lanes[header.id]?.hasEnded = true
+                return .conversation(key, .ended)
+            }
             endData(nil)
-            return due.popLast()
+            // Before the next frame is looked up.
+            return due.isEmpty ? nil : due.removeFirst()
         case .message, .bytes, .failure: break
         }
         return nil

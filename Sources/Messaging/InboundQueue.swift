@@ -18,9 +18,13 @@ struct InboundQueue {
         /// What becomes of a frame with an id; to be answered by `found`.
         case lookUp(FrameHeader)
         indirect case conversation(ConversationKey, ConversationEvent)
+        /// A conversation of the peer's is over that nobody has heard of, because its first message never was whole.
+        case release(ConversationKey)
         indirect case hello(Hello)
         /// The peer lets this side send and open more.
         case credit(id: UInt64, limit: UInt64, highestID: UInt64)
+        /// The peer lets this side open more, and says so of an id that has ended.
+        case allowed(highestID: UInt64)
         /// Let the peer send more.
         case grant(id: UInt64, limit: UInt64)
         /// Answer a ping.
@@ -152,8 +156,9 @@ struct InboundQueue {
     var hasUnread: Bool { !backlog.isEmpty }
     var hasInput: Bool { !input.isEmpty || !held.isEmpty }
 
-    /// A frame has come of which nothing is missing: it has no body, and was looked up behind the last bytes.
-    private var hasWholeFrame: Bool { frame != nil && frames.missing == 0 }
+    /// Whether there is something to decode: a frame without a body is whole when it has been looked up, though nothing
+    /// follows it.
+    private var canDecode: Bool { hasInput || frame != nil && frames.missing == 0 }
 
     private var wantsToRead: Bool {
         if isStreamEnded { return false }
@@ -251,11 +256,12 @@ struct InboundQueue {
         if !due.isEmpty { return due.removeFirst() }
         if !backlog.isEmpty, canDeliver, let step = deliverBacklog() { return step }
         do throws(WireError) {
-            if hasInput || hasWholeFrame, let step = try decodeInput() { return step }
+            if canDecode, let step = try decodeInput() { return step }
             if handles.batchCount > 0 { try checkStrayHandles() }
         } catch {
             return violated(error)
         }
+        if !due.isEmpty { return due.removeFirst() }
         if let step = endStep() { return step }
         if let step = grantStep() { return step }
         guard wantsToRead, isReadable else { return .wait }
@@ -355,16 +361,15 @@ struct InboundQueue {
         }
         switch end {
         case .none:
-            break
+            end = .data(error)
         case .data(let earlier):
-            // What is wrong after the last message is told, too.
+            // What goes wrong after the end of the data is told, too.
             end = .data(earlier ?? error)
             return
         case .delivered:
             if let error { due.append(.fail(error)) }
             return
         }
-        end = .data(error)
         main.begun = nil
         main.hasEnded = true
         lanes.removeAll()

@@ -13,6 +13,13 @@ struct OutboundMessage {
     var handles: OutboundHandles?
 
     var bodyCount: Int { bytes.count - bodyStart }
+    /// What its first frame needs of the queue, and the rest of its body.
+    var queuedCount: Int { kind.isControl ? 0 : bodyCount + FrameHeader.size }
+    /// Its length as the peer's limit has it: without the description.
+    var messageCount: Int {
+        if !flags.contains(.meta) { return bodyCount }
+        return bodyCount - 2 - (Int(bytes[bodyStart]) << 8 | Int(bytes[bodyStart + 1]))
+    }
     var isOneFrame: Bool { bodyCount <= FrameHeader.largestBody }
     var cost: UInt64 { Cost.of(bodyCount: bodyCount, handleCount: handles?.count ?? 0) }
 
@@ -38,8 +45,10 @@ struct OutboundLane {
 
     var isEmpty: Bool { messages.isEmpty }
     var first: OutboundMessage? { messages.first?.message }
-    /// How much of it has been cut.
-    var cutCountOfFirst: Int { cutCount }
+    /// Whether a part of it has been cut.
+    var hasBegunFirst: Bool { cutCount > 0 }
+    /// Whether the next frame may be sent: control frames cost nothing.
+    var maySend: Bool { first.map { credit.isLeft || $0.kind.isControl } ?? false }
 
     /// Whether this side's last message is among them.
     var hasLast: Bool { messages.last.map { !$0.message.flags.contains(.open) } ?? false }
@@ -65,10 +74,11 @@ struct OutboundLane {
         cutCount = isLast ? 0 : cutCount + count
         credit.spend(kind.isControl ? 0 : Cost.of(header))
         if !isLast || start != FrameHeader.size {
-            chunks.append(Chunk(header.bytes, .header, handles: handles, epoch: epoch))
+            chunks.append(Chunk(header.bytes, .header, handles: handles, epoch: epoch, isCut: true))
             chunks.append(
                 Chunk(
-                    messages[0].message.bytes, .body(isLast: isLast), range: start..<start + count, epoch: epoch))
+                    messages[0].message.bytes, .body(isLast: isLast), range: start..<start + count, epoch: epoch,
+                    isCut: true))
             if isLast { messages.removeFirst() }
             return header
         }
@@ -76,24 +86,36 @@ struct OutboundLane {
         var message = messages.removeFirst().message
         header.write(to: &message.bytes, at: 0)
         let content: Chunk.Content = kind.isControl ? .control : .frames
-        chunks.append(Chunk(message.bytes, content, handles: handles, epoch: epoch))
+        chunks.append(Chunk(message.bytes, content, handles: handles, epoch: epoch, isCut: true))
         return header
     }
 
+    /// A message that is thrown away, and how much of it had not been cut.
+    typealias Removed = (message: OutboundMessage, epoch: UInt64, count: Int)
+
     /// Takes all that has not been cut, to be thrown away.
-    mutating func removeAll() -> [(message: OutboundMessage, epoch: UInt64, count: Int)] {
-        defer {
-            messages.removeAll()
-            cutCount = 0
-        }
-        return messages.enumerated().map { index, entry in
-            (entry.message, entry.epoch, entry.message.bodyCount - (index == 0 ? cutCount : 0))
-        }
+    mutating func removeAll() -> [Removed] {
+        var removed: [Removed] = []
+        while !isEmpty { removed.append(removeFirst()) }
+        return removed
     }
 
-    /// The same of the first message, which the peer does not take.
-    mutating func removeFirst() -> (message: OutboundMessage, epoch: UInt64) {
-        cutCount = 0
-        return messages.removeFirst()
+    /// The same of the first message.
+    mutating func removeFirst() -> Removed {
+        defer { cutCount = 0 }
+        let (message, epoch) = messages.removeFirst()
+        return (message, epoch, cutCount > 0 ? message.bodyCount - cutCount : message.queuedCount)
+    }
+
+    /// The same of all that are too long for the peer. None of them has been begun.
+    mutating func remove(longerThan limit: Int) -> [Removed] {
+        let tooLong = messages.filter { $0.message.messageCount > limit }
+        messages.removeAll { $0.message.messageCount > limit }
+        return tooLong.map { ($0.message, $0.epoch, $0.message.queuedCount) }
+    }
+
+    /// The length of one that is too long for the peer.
+    func count(longerThan limit: Int) -> Int? {
+        messages.first { $0.message.messageCount > limit }?.message.messageCount
     }
 }

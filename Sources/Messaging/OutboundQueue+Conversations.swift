@@ -10,6 +10,8 @@ extension OutboundQueue {
     /// Queues the message that opens a conversation.
     mutating func open(_ message: consuming OutboundMessage) throws(AcceptError) -> ConversationKey {
         try checkRoom(for: message.bytes.count)
+        // The peer takes no new ones.
+        if !conversations.maySomedayOpen { throw .closed(.byPeer) }
         lastOwnKey += 1
         let key = ConversationKey(isOwn: true, number: lastOwnKey)
         lanes[key] = OutboundLane(id: nil, credit: newCredit)
@@ -33,7 +35,7 @@ extension OutboundQueue {
     }
 
     private mutating func append(_ message: consuming OutboundMessage, to key: ConversationKey) {
-        progress.accepted(message.kind.isControl ? 0 : message.bodyCount)
+        progress.accepted(message.queuedCount)
         lanes[key]?.append(message, epoch: progress.epoch)
         enqueue(.conversation(key))
     }
@@ -48,15 +50,39 @@ extension OutboundQueue {
         return nextAction()
     }
 
-    /// A frame with an id that is not 0 has come. Where it ends the conversation, what this side has queued for it is
-    /// thrown away.
+    /// A frame with an id that is not 0 has come, as far as its header.
     mutating func receive(_ frame: FrameHeader) throws(WireError) -> (Conversations.Verdict, ConversationKey?) {
         let before = conversations.key(of: frame.id)
         let verdict = try conversations.receive(frame)
         let key = before ?? conversations.key(of: frame.id)
-        if verdict == .opening, let key { lanes[key] = OutboundLane(id: frame.id, credit: newCredit) }
-        if frame.kind == .cancel || frame.kind == .failure && !frame.hasMore, let key { _ = discard(key) }
+        if verdict == .opening, let key {
+            if hasSaidEnd {
+                // It has crossed the end of this side, which owes a message here: it is over for both.
+                conversations.remove(frame.id)
+                conversations.release()
+                return (.late, nil)
+            }
+            lanes[key] = OutboundLane(id: frame.id, credit: newCredit)
+            if let highest = conversations.grant() { control.allowIDs(upTo: highest) }
+        }
         return (verdict, key)
+    }
+
+    /// Something has come as a whole in a conversation. Where that ends it, what this side has queued for it is thrown
+    /// away.
+    mutating func received(_ event: ConversationEvent, in key: ConversationKey) -> Action {
+        guard let id = conversations.id(of: key) else { return nextAction() }
+        switch event {
+        case .message(_, _, isLast: true, _), .lost(_, _, isLast: true), .ended:
+            conversations.endThere(id)
+        case .failed, .cancelled:
+            _ = discard(key)
+            control.forget(id)
+            conversations.remove(id)
+        case .message, .lost, .abandoned:
+            break
+        }
+        return nextAction()
     }
 
     /// The peer says nothing more. Returns the conversations that are over by that.
@@ -67,7 +93,7 @@ extension OutboundQueue {
             control.forget(id)
             over.append(key)
         }
-        let waiting = lanes.filter { $0.value.id == nil }.keys.sorted { $0.number < $1.number }
+        let waiting = keysWithoutID
         for key in waiting { _ = discard(key) }
         return over + waiting
     }

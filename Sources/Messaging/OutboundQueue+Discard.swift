@@ -8,6 +8,13 @@ extension OutboundQueue {
         return discarded
     }
 
+    /// Conversations to be told of as abandoned.
+    mutating func takeAbandoned() -> [ConversationKey] {
+        if abandoned.isEmpty { return [] }
+        defer { abandoned = [] }
+        return abandoned
+    }
+
     mutating func discardAll() {
         for chunk in ready {
             lostCount += chunk.messageCount
@@ -18,12 +25,14 @@ extension OutboundQueue {
         for key in Array(lanes.keys) {
             for entry in lanes[key]?.removeAll() ?? [] { discard(entry) }
         }
+        // Those that are opened are told of when the peer's end is read.
+        abandoned += keysWithoutID
         lanes.removeAll()
         turns.removeAll()
         unopened.removeAll()
     }
 
-    private mutating func discard(_ entry: (message: OutboundMessage, epoch: UInt64, count: Int)) {
+    private mutating func discard(_ entry: OutboundLane.Removed) {
         if !entry.message.kind.isControl { lostCount += 1 }
         keep(entry.message.handles)
     }
@@ -42,23 +51,72 @@ extension OutboundQueue {
             if id == 0, body.content == .body(isLast: false) { discardFirstOfMain() }
         }
         guard id != 0 else { return }
-        if let key = conversations.key(of: id) { _ = discard(key) }
+        discardCut(of: id)
+        if let key = conversations.key(of: id) {
+            _ = discard(key)
+            abandoned.append(key)
+        }
         conversations.remove(id)
-        // The id may be new, and none may be skipped: a message that says nothing, and then the end of it.
-        ready.insert(Chunk(FrameEncoder.emptyOpening(id) + FrameEncoder.control(.cancel, id: id), .control), at: 0)
+        control.forget(id)
+        // No new id may be skipped: it is opened by a message that says nothing.
+        let isOpening = conversations.isOwn(id) && FrameEncoder.flags(in: first.bytes).contains(.meta)
+        let opening = isOpening ? FrameEncoder.emptyOpening(id) : []
+        ready.insert(Chunk(opening + FrameEncoder.control(.cancel, id: id), .control), at: 0)
     }
 
-    mutating func discardFirstOfMain() {
-        let count = main.first.map(\.bodyCount) ?? 0
-        let cut = main.cutCountOfFirst
-        let entry = main.removeFirst()
-        progress.finished(count - cut, epoch: entry.epoch)
-        if cut == 0 { lostCount += 1 }
-        keep(entry.message.handles)
-        if main.isQueued, main.isEmpty {
-            main.isQueued = false
-            turns.removeAll { $0 == .main }
+    /// Throws away the frames of a conversation that have been cut; none of them is begun.
+    private mutating func discardCut(of id: UInt64) {
+        var rest = Deque<Chunk>()
+        var isOfHeader = false
+        for chunk in ready {
+            let isBody = if case .body = chunk.content { true } else { false }
+            let isOfID = isBody ? isOfHeader : chunk.isCut && FrameEncoder.id(in: chunk.bytes) == id
+            isOfHeader = isOfID && chunk.content == .header
+            guard isOfID else {
+                rest.append(chunk)
+                continue
+            }
+            lostCount += chunk.messageCount
+            if chunk.isCounted { progress.finished(chunk.count, epoch: chunk.epoch) }
+            keep(chunk.handles)
         }
+        ready = rest
+    }
+
+    /// Throws away the rest of a message that has been begun. It has been counted as lost.
+    private mutating func discardFirstOfMain() {
+        let entry = main.removeFirst()
+        progress.finished(entry.count, epoch: entry.epoch)
+        leaveTurns()
+    }
+
+    /// Throws away what is too long for the peer, and the conversations with such messages. Returns the lengths.
+    mutating func discard(longerThan limit: Int) -> [Int] {
+        var lengths: [Int] = []
+        for entry in main.remove(longerThan: limit) {
+            lengths.append(entry.message.messageCount)
+            progress.finished(entry.count, epoch: entry.epoch)
+            discard(entry)
+        }
+        leaveTurns()
+        for key in keysWithoutID {
+            guard let count = lanes[key]?.count(longerThan: limit) else { continue }
+            lengths.append(count)
+            _ = discard(key)
+            abandoned.append(key)
+        }
+        return lengths
+    }
+
+    private mutating func leaveTurns() {
+        guard main.isQueued, main.isEmpty else { return }
+        main.isQueued = false
+        turns.removeAll { $0 == .main }
+    }
+
+    /// The conversations of this side that the peer has not heard of, in order.
+    var keysWithoutID: [ConversationKey] {
+        lanes.filter { $0.value.id == nil }.keys.sorted { $0.number < $1.number }
     }
 
     /// Throws away what a conversation has queued. Returns its id, where it has one.

@@ -11,6 +11,7 @@ extension OutboundQueue {
     mutating func fill() {
         if control.isEmpty, turns.isEmpty, cancelled.isEmpty { return }
         if case .aborting = state { return }
+        if let hello = control.takeHello() { ready.prepend(Chunk(hello, .hello)) }
         if !control.isEmpty {
             let chunk = Chunk(control.take(), .control)
             // Between two frames: behind what is left of one that has been begun.
@@ -20,8 +21,9 @@ extension OutboundQueue {
             ready.append(Chunk(cancelled.flatMap { FrameEncoder.control(.cancel, id: $0) }, .control))
             cancelled = []
         }
-        var count = 0
-        // What has been cut before goes first, but nothing is overtaken for ever.
+        if turns.isEmpty { return }
+        var count = ready.reduce(0) { $0 + ($1.isCut ? $1.count : 0) }
+        // One of them stands there in any case, so that none is overtaken for ever.
         while count < Self.cutSize, count == 0 || ready.count < Self.chunksPerBatch, let lane = turns.popFirst() {
             count += cut(lane)
         }
@@ -31,7 +33,7 @@ extension OutboundQueue {
     private var begunCount: Int {
         guard let first = ready.first else { return 0 }
         switch first.content {
-        case .body: return 1
+        case .hello, .body: return 1
         case .header: return first.range.lowerBound > 0 ? 2 : 0
         case .frames, .lines, .control, .end: return first.isBegun ? 1 : 0
         }
@@ -41,8 +43,9 @@ extension OutboundQueue {
     private mutating func cut(_ lane: Lane) -> Int {
         switch lane {
         case .main:
+            let hasBegun = main.hasBegunFirst
             let header = main.cut(into: &ready)
-            countHeader()
+            if hasBegun { countHeader() }
             main.isQueued = false
             enqueue(.main)
             return header.bodyCount + FrameHeader.size
@@ -56,8 +59,9 @@ extension OutboundQueue {
                 }
                 lanes[key]?.id = id
             }
+            let hasBegun = lanes[key]?.hasBegunFirst ?? false
             guard let header = lanes[key]?.cut(into: &ready) else { return 0 }
-            countHeader()
+            if hasBegun { countHeader() }
             lanes[key]?.isQueued = false
             note(header, key)
             enqueue(lane)
@@ -65,9 +69,9 @@ extension OutboundQueue {
         }
     }
 
-    /// The header of the frame that was cut last is written, too.
+    /// The header of the frame that was cut last is written, too; that of a message's first frame has been counted.
     private mutating func countHeader() {
-        guard let last = ready.last, last.isCounted else { return }
+        guard let last = ready.last else { return }
         progress.requeued(FrameHeader.size, epoch: last.epoch)
     }
 
@@ -80,7 +84,8 @@ extension OutboundQueue {
         } else {
             conversations.endHere(header.id)
         }
-        control.forget(header.id)
+        // The other direction may still need credit.
+        if conversations.key(of: header.id) == nil { control.forget(header.id) }
         lanes[key] = nil
     }
 
@@ -88,13 +93,12 @@ extension OutboundQueue {
     mutating func enqueue(_ lane: Lane) {
         switch lane {
         case .main:
-            guard !main.isQueued, let first = main.first, main.credit.isLeft,
-                peerLimits != nil || first.bodyCount <= Hello.Limits.floor.message
+            guard !main.isQueued, let first = main.first, main.maySend,
+                peerLimits != nil || first.messageCount <= Hello.Limits.floor.message
             else { return }
             main.isQueued = true
         case .conversation(let key):
-            guard let entry = lanes[key], !entry.isQueued, entry.first != nil, entry.credit.isLeft, peerLimits != nil
-            else { return }
+            guard let entry = lanes[key], !entry.isQueued, entry.maySend, peerLimits != nil else { return }
             lanes[key]?.isQueued = true
         }
         turns.append(lane)
@@ -124,13 +128,9 @@ extension OutboundQueue {
         peerLimits = limits
         main.credit.raise(to: UInt64(limits.window))
         conversations.peerAnnounced(limits.ids)
-        var refused: [Int] = []
-        while let first = main.first, first.bodyCount > limits.message {
-            refused.append(first.bodyCount)
-            discardFirstOfMain()
-        }
+        let refused = discard(longerThan: limits.message)
         enqueue(.main)
-        for key in lanes.keys {
+        for key in keysWithoutID {
             lanes[key]?.credit = SendingCredit(limit: limits.window)
             enqueue(.conversation(key))
         }
@@ -138,9 +138,7 @@ extension OutboundQueue {
     }
 
     mutating func credited(_ id: UInt64, limit: UInt64, highestID: UInt64) -> Action {
-        conversations.raiseHighestOwn(to: highestID)
-        for key in unopened where lanes[key] != nil { turns.append(.conversation(key)) }
-        unopened.removeAll()
+        raiseHighestID(to: highestID)
         if id == 0 {
             main.credit.raise(to: limit)
             enqueue(.main)
@@ -151,11 +149,23 @@ extension OutboundQueue {
         return nextAction()
     }
 
+    mutating func allowed(highestID: UInt64) -> Action {
+        raiseHighestID(to: highestID)
+        return nextAction()
+    }
+
+    private mutating func raiseHighestID(to highestID: UInt64) {
+        conversations.raiseHighestOwn(to: highestID)
+        // Before those that were opened later and have not had their turn.
+        turns.prepend(contentsOf: unopened.map { .conversation($0) })
+        unopened.removeAll()
+    }
+
     /// Queues a control frame.
     mutating func say(_ change: (inout ControlFrames) -> Void) -> Action {
         switch state {
         case .aborting, .failed: return .none
-        case .open, .finishing, .ended: break
+        case .open, .finishing, .ending, .ended: break
         }
         change(&control)
         return nextAction()
@@ -181,6 +191,11 @@ extension OutboundQueue {
     var waitAction: WaitAction {
         if let loss { return .failed(loss) }
         return queuedCount == 0 ? .finished : .wait
+    }
+
+    /// Those who need not wait any longer, because what they waited for was thrown away.
+    mutating func takeFinishedWaiters() -> [UInt64] {
+        progress.takeFinishedWaiters()
     }
 
     /// Forgets a waiter; false where it has been given out already.

@@ -31,10 +31,12 @@ struct OutboundQueue {
         case open
         /// Takes no more; ends once all is written.
         case finishing(Closing)
+        /// The end is queued, behind all data.
+        case ending(Closing)
         /// The end is written. Of the peer's direction credit and pings may still have to be answered.
         case ended(Closing)
-        /// Nothing but an abort is written any more.
-        case aborting(Closing, frame: [UInt8])
+        /// Nothing but an abort is written any more. Its frame stands here as long as a batch is out.
+        case aborting(Closing, frame: [UInt8]?)
         /// Nothing is written any more.
         case failed(Closing)
     }
@@ -82,6 +84,8 @@ struct OutboundQueue {
     var lostCount = 0
     /// What was thrown away, until the owner lets it go: the end of its handles takes system calls.
     var discarded = Deque<OutboundHandles>()
+    /// Conversations that are over because of what happened to this side's messages, until the owner tells of them.
+    var abandoned: [ConversationKey] = []
 
     init(
         highWaterMark: Int, limit: Int, dialect: Dialect = .native, isMaker: Bool = true, peerIDs: Int = 0
@@ -109,7 +113,9 @@ struct OutboundQueue {
     var closing: Closing? {
         switch state {
         case .open: nil
-        case .finishing(let closing), .ended(let closing), .aborting(let closing, _), .failed(let closing): closing
+        case .finishing(let closing), .ending(let closing), .ended(let closing), .aborting(let closing, _),
+            .failed(let closing):
+            closing
         }
     }
 
@@ -117,7 +123,15 @@ struct OutboundQueue {
     var isEnded: Bool {
         switch state {
         case .ended, .failed: true
-        case .open, .finishing, .aborting: false
+        case .open, .finishing, .ending, .aborting: false
+        }
+    }
+
+    /// Whether no data of this side's follows any more.
+    var hasSaidEnd: Bool {
+        switch state {
+        case .ending, .ended: true
+        case .open, .finishing, .aborting, .failed: false
         }
     }
 
@@ -135,7 +149,7 @@ struct OutboundQueue {
     mutating func accept(_ message: consuming OutboundMessage) throws(AcceptError) -> [UInt8] {
         try checkRoom(for: message.bytes.count)
         guard mayPass(message) else {
-            progress.accepted(message.bodyCount)
+            progress.accepted(message.queuedCount)
             main.append(message, epoch: progress.epoch)
             enqueue(.main)
             return []
@@ -167,14 +181,15 @@ struct OutboundQueue {
     /// Whether the message is a frame that can be written next, as far as its id is concerned.
     private func mayPass(_ message: borrowing OutboundMessage) -> Bool {
         message.bodyStart == FrameHeader.size && message.isOneFrame && main.isEmpty && main.credit.isLeft
-            && (peerLimits != nil || message.bodyCount <= Hello.Limits.floor.message)
+            && (peerLimits != nil || message.messageCount <= Hello.Limits.floor.message)
     }
 
     /// Puts whole frames or lines behind the last, in its memory where both are small.
     private mutating func join(_ bytes: [UInt8], _ content: Chunk.Content) -> [UInt8] {
         let last = ready.count - 1
         if last >= 0, ready[last].content == content, ready[last].handles == nil,
-            ready[last].epoch == progress.epoch, !ready[last].isBegun, ready[last].range.upperBound == ready[last].bytes.count,
+            ready[last].epoch == progress.epoch, !ready[last].isBegun, !ready[last].isCut,
+            ready[last].range.upperBound == ready[last].bytes.count,
             ready[last].bytes.count + bytes.count <= Self.joinedSize
         {
             ready[last].bytes.append(contentsOf: bytes)
@@ -224,7 +239,7 @@ struct OutboundQueue {
         self.isBlocked = isBlocked && !becameWritable
         countWhenBlocked = queuedCount
         becameWritable = false
-        if case .aborting(_, let frame) = state { keepOnlyAbort(frame) }
+        if case .aborting(let closing, let frame?) = state { keepOnlyAbort(frame, closing) }
         return (nextAction(), progress.takeFinishedWaiters())
     }
 
@@ -244,11 +259,11 @@ struct OutboundQueue {
     mutating func refused(_ batch: WriteBatch) -> (action: Action, failed: [UInt64]) {
         isBatchOut = false
         handshake?.notBegun()
-        lostCount += 1
         if isFailed {
-            for chunk in batch.rest { lostCount += chunk.messageCount }
+            for chunk in [batch.first] + batch.rest { lostCount += chunk.messageCount }
             return (.none, [])
         }
+        lostCount += 1
         progress.finished(batch.first.count, epoch: batch.first.epoch)
         ready.prepend(contentsOf: batch.rest)
         discardRest(of: batch.first)
@@ -300,16 +315,17 @@ struct OutboundQueue {
                 return .endStream
             }
             guard conversations.owesNothing else { return .none }
+            state = .ending(closing)
             append(Chunk(FrameEncoder.control(.end), .end))
             return .write
-        case .open, .finishing, .failed:
+        case .open, .finishing, .ending, .failed:
             return .none
         }
     }
 
     private mutating func wrote(_ chunk: Chunk) {
         count(chunk.count, of: chunk)
-        if chunk.content == .end, case .finishing(let closing) = state { state = .ended(closing) }
+        if chunk.content == .end, case .ending(let closing) = state { state = .ended(closing) }
     }
 
     // MARK: Ending
@@ -336,18 +352,19 @@ struct OutboundQueue {
     /// Throws away all that has not been begun, and says goodbye instead. Returns the waiters that wait for nothing.
     mutating func abort(with frame: [UInt8], _ closing: Closing) -> (action: Action, failed: [UInt64]) {
         switch state {
-        case .open, .finishing, .ended: break
+        case .open, .finishing, .ending, .ended: break
         case .aborting, .failed: return (.none, [])
         }
         if queuedCount > 0 { loss = loss ?? closing }
         // A hello that could not be written yet has to come first.
-        state = .aborting(closing, frame: (control.hello ?? []) + frame)
-        if !isBatchOut { keepOnlyAbort((control.hello ?? []) + frame) }
+        let frame = (control.takeHello() ?? []) + frame
+        state = .aborting(closing, frame: frame)
+        if !isBatchOut { keepOnlyAbort(frame, closing) }
         return (nextAction(), progress.takeWaiters())
     }
 
     /// What is left of the frame that has been begun, and the abort.
-    private mutating func keepOnlyAbort(_ frame: [UInt8]) {
+    private mutating func keepOnlyAbort(_ frame: [UInt8], _ closing: Closing) {
         let begun = begunChunks()
         let rest = ready.dropFirst(begun.isEmpty ? 0 : begun.count)
         if let first = ready.first, begun.first?.range != first.range, !begun.isEmpty {
@@ -358,15 +375,16 @@ struct OutboundQueue {
         progress.removeAll()
         control = ControlFrames()
         // Counted no more: nobody waits for it.
-        ready = Deque(
-            begun.map { Chunk($0.bytes, .control, range: $0.range) } + (frame.isEmpty ? [] : [Chunk(frame, .control)]))
-        if case .aborting(let closing, _) = state { state = .aborting(closing, frame: []) }
+        ready = Deque(begun.map { Chunk($0.bytes, .control, range: $0.range) } + [Chunk(frame, .control)])
+        state = .aborting(closing, frame: nil)
     }
 
     /// The chunks of the frame of which a part has been written.
     private func begunChunks() -> [Chunk] {
         guard let first = ready.first else { return [] }
         switch first.content {
+        case .hello:
+            return [first]
         case .body:
             // Its header has been written before.
             return [first]

@@ -16,6 +16,8 @@ final class OutboundHandles: Sendable {
 /// Bytes to be written, of which `range` is still to go.
 struct Chunk {
     enum Content: Equatable {
+        /// The first frame of this side.
+        case hello
         /// Whole data frames, as many as there are.
         case frames
         /// Whole lines of the Node dialect.
@@ -37,16 +39,19 @@ struct Chunk {
     var handles: OutboundHandles?
     /// When it was accepted; see ``WriteProgress``.
     var epoch: UInt64 = 0
+    /// Whether it was cut when its id had its turn.
+    var isCut = false
 
     init(
         _ bytes: [UInt8], _ content: Content, range: Range<Int>? = nil, handles: OutboundHandles? = nil,
-        epoch: UInt64 = 0
+        epoch: UInt64 = 0, isCut: Bool = false
     ) {
         self.bytes = bytes
         self.range = range ?? 0..<bytes.count
         self.content = content
         self.handles = handles
         self.epoch = epoch
+        self.isCut = isCut
     }
 
     var count: Int { range.count }
@@ -55,12 +60,12 @@ struct Chunk {
     var isBegun: Bool {
         switch content {
         case .body: false
-        case .frames, .lines, .header, .control, .end: range.lowerBound > 0
+        case .hello, .frames, .lines, .header, .control, .end: range.lowerBound > 0
         }
     }
 
     /// Whether somebody may wait for it.
-    var isCounted: Bool { content != .control && content != .end }
+    var isCounted: Bool { content != .control && content != .end && content != .hello }
 
     /// How many messages need what is still to go of it, and nothing after it.
     var messageCount: Int {
@@ -68,7 +73,7 @@ struct Chunk {
         case .frames: FrameEncoder.messageCount(in: bytes, range)
         case .lines: NodeEncoder.messageCount(in: bytes, behind: range.lowerBound)
         case .body(let isLast): isLast ? 1 : 0
-        case .header, .control, .end: 0
+        case .hello, .header, .control, .end: 0
         }
     }
 

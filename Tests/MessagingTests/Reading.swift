@@ -249,7 +249,7 @@ struct SideReader {
     /// As `Channel.lookUp`.
     private mutating func lookUp(_ header: FrameHeader) {
         do throws(WireError) {
-            inbound.forgetEnded(outbound.conversations)
+            inbound.forget(outbound.conversations.takeEnded())
             let (verdict, key) = try outbound.receive(header)
             if let key { ids[key] = header.id }
             try inbound.found(verdict, key)

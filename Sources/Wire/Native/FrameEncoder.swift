@@ -60,6 +60,11 @@ package enum FrameEncoder {
         bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// The flags of the same.
+    package static func flags(in bytes: [UInt8]) -> FrameFlags {
+        FrameFlags(rawValue: bytes[5])
+    }
+
     /// Where the frame ends that has been begun at the offset, in bytes that are whole frames. The offset itself where
     /// it is the border of two.
     package static func frameBorder(in bytes: [UInt8], from offset: Int) -> Int {

@@ -24,7 +24,7 @@ struct JoinedOptions {
         conversationCount = random.isOne(in: 3) ? 0 : random.number(1...(isLarge ? 4 : 8))
         let sizes = isLarge ? [4096, 65_536, 212_992] : [100, 1000, 4096, 212_992]
         capacities = [sizes[random.number(0...sizes.count - 1)], sizes[random.number(0...sizes.count - 1)]]
-        let steps = isLarge ? [30_000, 300_000] : [20, 300, 5000]
+        let steps = isLarge ? [60_000, 300_000] : [50, 500, 5000]
         paces = (0..<4).map { _ in steps[random.number(0...steps.count - 1)] }
         limits = (0..<2).map { _ in
             ChannelLimits(
@@ -261,7 +261,7 @@ final class JoinedSchedule {
                 if events.isEmpty { return }
                 events.removeFirst().event()
             }
-            if !allMistakes.isEmpty { return }
+            if hasMistakes { return }
         }
         mistakes.append("it does not come to rest")
     }
@@ -269,6 +269,8 @@ final class JoinedSchedule {
     // MARK: What has to hold
 
     private var allMistakes: [String] { mistakes + programs.flatMap(\.mistakes) }
+
+    private var hasMistakes: Bool { !mistakes.isEmpty || programs.contains { !$0.mistakes.isEmpty } }
 
     private func require(_ condition: Bool, _ mistake: @autoclosure () -> String) {
         if !condition { mistakes.append(mistake()) }

@@ -195,6 +195,18 @@ struct OutboundQueueTurnsTests {
         #expect(try !side.outbound.accept(.bytes(3), in: key))
     }
 
+    @Test("the peer may open more as its conversations have been let go, though others go on for ever")
+    func allowing() throws {
+        let side = side(own: ChannelLimits(ids: 4), isMaker: false)
+        for id: UInt64 in [1, 3, 5, 7] {
+            _ = try receive(id, side, [.meta, .open])
+            // Too early to be worth a frame. It must not be forgotten.
+            if id == 1 { side.release(.peer(id)) }
+        }
+        #expect(list(side.writeAll()) == ["credit"])
+        #expect(side.outbound.conversations.highestPeer == 9)
+    }
+
     @Test("nothing is opened any more once the peer has ended, and what waits for that is over")
     func peerEnded() throws {
         let side = side(Hello.Limits(message: 1 << 20, window: 262_144, ids: 1))

@@ -230,7 +230,8 @@ struct OutboundQueue {
     private var becameWritable = false
 
     /// The kernel passes no handle of a kind that the batch begins with: its first message is thrown away, and the
-    /// others stay. Returns also those who wait for it in vain: all, since nobody waits for what has been written.
+    /// others stay. Returns also the waiters, who are to be told: all of them, since nobody waits for what has been
+    /// written.
     mutating func refused(_ batch: Batch) -> (action: Action, failed: [UInt64]) {
         isBatchOut = false
         handshake?.notBegun()
@@ -337,7 +338,7 @@ struct OutboundQueue {
         return nextAction()
     }
 
-    /// Throws away what is queued. Returns the waiters that wait in vain.
+    /// Throws away what is queued. Returns the waiters, who are to be told.
     mutating func fail(_ closing: Closing) -> [UInt64] {
         if writtenPosition < acceptedPosition { loss = loss ?? closing }
         // Why it closed first is the better reason.

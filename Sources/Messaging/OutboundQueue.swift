@@ -255,7 +255,8 @@ struct OutboundQueue {
     }
 
     /// The kernel passes no handle of a kind that the batch begins with: its first message is thrown away, and the
-    /// others stay. Returns also those who wait for it for nothing: all, since nobody waits for what has been written.
+    /// others stay. Returns also the waiters, who are to be told: all of them, since nobody waits for what has been
+    /// written.
     mutating func refused(_ batch: WriteBatch) -> (action: Action, failed: [UInt64]) {
         isBatchOut = false
         handshake?.notBegun()
@@ -337,7 +338,7 @@ struct OutboundQueue {
         return nextAction()
     }
 
-    /// Throws away what is queued. Returns the waiters that wait for nothing.
+    /// Throws away what is queued. Returns the waiters, who are to be told.
     mutating func fail(_ closing: Closing) -> [UInt64] {
         if isFailed { return [] }
         if queuedCount > 0 { loss = loss ?? closing }

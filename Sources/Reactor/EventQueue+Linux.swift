@@ -6,7 +6,7 @@
     /// The kernel's side of the loop: an epoll instance and the eventfd that interrupts its wait.
     ///
     /// All is edge-triggered: an event says that something changed, so nothing has to be read or unregistered to
-    /// silence it (a closed peer would otherwise report EPOLLHUP for ever), and whoever stops early must come back by
+    /// silence it (a closed peer would otherwise report EPOLLHUP for ever). A reader that stops early must come back by
     /// itself.
     final class EventQueue: Sendable {
         private let epoll: Descriptor

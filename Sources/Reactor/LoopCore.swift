@@ -247,8 +247,8 @@ final class LoopCore: @unchecked Sendable {
     }
 
     /// Waits for events, and not at all if something has been handed over; then does what there is to do: what was
-    /// handed over before the wait ended, the events, what they handed over. The wait comes first, so that whoever
-    /// drives the loop looks at the outcome of all of it before the next wait.
+    /// handed over before the wait ended, the events, what they handed over. The wait comes first, so that the thread
+    /// that drives the loop looks at the outcome of all of it before the next wait.
     private func turn() {
         let timeout = shared.withLock { shared in
             shared.turns += 1

@@ -1,8 +1,8 @@
 /// Whether a loop looks for events a few times before it sleeps, and for how long. A value without a clock.
 ///
-/// It looks where that pays: while events have come so soon after one another that a look would have found the next. An
-/// idle loop never looks; a burst costs one look in vain at its end; and where several looks in a row were in vain, the
-/// loop sleeps at once for a while before it tries again.
+/// It looks while that pays: while events come so soon after one another that a look would have found the next. An idle
+/// loop never looks. A burst costs one look at its end that finds nothing. If several looks in a row have found nothing,
+/// the loop sleeps at once for a while before it tries again.
 struct PollingState {
     /// For how long at `balanced`. A message that is answered at once comes back in 5 to 20 microseconds.
     static let balancedLimit = Duration.microseconds(50)
@@ -40,7 +40,7 @@ struct PollingState {
         misses = 0
     }
 
-    /// The loop has slept, for that long, after a look in vain or without one.
+    /// The loop has slept, for that long, after a look that found nothing, or without one.
     mutating func slept(for time: Duration, hasLooked: Bool) {
         wasSleepShort = time < Self.shortSleep
         guard wasSleepShort else {

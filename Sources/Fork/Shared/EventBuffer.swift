@@ -67,7 +67,7 @@ struct BufferState<Element, Waiter> {
         return elements.map(\.element)
     }
 
-    /// No more elements will come; those that wait for one wait in vain.
+    /// No more elements will come; returns those that wait for one.
     mutating func finish() -> [Waiter] {
         isFinished = true
         defer { waiters.removeAll() }

@@ -27,7 +27,15 @@ extension EventHub {
         var lagsBehind = false
 
         /// It has passed the close event. If it was cancelled while saturated, that has to be undone first.
-        var isFinished: Bool { passedTerminals == 3 && !isSaturated }
+        private var isFinished: Bool { passedTerminals == 3 && !isSaturated }
+
+        /// Nothing will be told to it any more.
+        ///
+        /// - Parameter isAwaited: an iteration has not seen the end. It may still leave messages, to those who are there
+        ///   then.
+        func isOver(isAwaited: Bool) -> Bool {
+            isFinished && !(isAwaited && (lagsBehind || interest.contains(.message)))
+        }
     }
 
     enum Change: Sendable {

@@ -293,13 +293,9 @@ final class EventHub: @unchecked Sendable {
     /// Lets those go who have been told that nothing more will happen: most handlers refer to the child that refers to
     /// them.
     private func dropFinished() {
-        // An iteration may still leave what it has not taken, to those who are there then.
         let isAwaited = !isConsumed
-        let isOver = { (entry: Entry) in
-            entry.isFinished && !(isAwaited && (entry.lagsBehind || entry.interest.contains(.message)))
-        }
-        let finished = entries.filter(isOver)
-        if !finished.isEmpty { entries.removeAll(where: isOver) }
+        let finished = entries.filter { $0.isOver(isAwaited: isAwaited) }
+        if !finished.isEmpty { entries.removeAll { $0.isOver(isAwaited: isAwaited) } }
         // Let go only now: what they hold may end with them, and its end come back here.
         withExtendedLifetime(finished) {}
     }

@@ -105,8 +105,11 @@ final class End: ChannelDelegate {
     /// Returns when all that was handed to the loop before has run, and what that has gathered is written.
     func settle() async throws {
         let settled = Journal<Bool>()
-        // Turns end with what was gathered; the second is in another turn.
-        channel.loop.execute { [channel] in channel.loop.execute { settled.append(true) } }
+        // What was gathered is written at a turn's end. One turn runs jobs twice, after its wait and once more before
+        // it ends: only the third is surely in another.
+        channel.loop.execute { [channel] in
+            channel.loop.execute { [channel] in channel.loop.execute { settled.append(true) } }
+        }
         try await settled.wait(forCount: 1)
     }
 

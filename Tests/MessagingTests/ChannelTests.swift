@@ -179,7 +179,7 @@ struct ChannelTests {
             accepted += 1
             try #require(accepted < 100)
         }
-        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 1, count: 90_000)) } == "queueFull 90000")
+        #expect(failure { try one.channel.send(bytes: [UInt8](repeating: 1, count: 100_000)) } == "queueFull 100000")
         #expect(failure { try one.channel.send(Self.text(100_000)) }?.hasPrefix("queueFull") == true)
         two.consume(true)
         let messages = try await two.messages(accepted)

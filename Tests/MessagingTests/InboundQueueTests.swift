@@ -122,7 +122,7 @@ struct InboundQueueTests {
     func violation() throws {
         let bad = Frame.message("1") + Frame.message("2") + Frame.cancel(9) + Frame.message("3")
         let expected = ["abort: idNotOpened", "ended"]
-        #expect(log(bad, try side()) == ["1", "2"] + expected + ["error: idNotOpened", "exhausted", "delivered"])
+        #expect(log(bad, try side()) == ["1", "2"] + expected + ["error: idNotOpened", "exhausted, some unread", "delivered"])
         let later = try side(hasConsumer: false)
         #expect(log(bad, later) == expected + ["exhausted, some unread"])
         later.inbound.hasConsumer = true
@@ -377,7 +377,7 @@ struct InboundQueueTests {
     @Test("an abort is told of once, and nothing is read after it; also after the end")
     func abort() throws {
         let abort = try Abort(code: Abort.notTaken, message: "x").frame()
-        let expected = ["gone: protocolViolation", "ended", "error: aborted: notTaken", "exhausted", "delivered"]
+        let expected = ["gone: protocolViolation", "ended", "error: aborted: notTaken", "exhausted, some unread", "delivered"]
         #expect(log(Frame.message("1") + abort + Frame.message("2") + [1, 2], try side()) == ["1"] + expected)
         let after = log(Frame.end() + abort, try side())
         #expect(after.filter { $0.hasPrefix("error") } == ["error: aborted: notTaken"])

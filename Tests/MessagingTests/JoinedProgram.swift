@@ -26,8 +26,12 @@ struct JoinedMessage {
             return OutboundMessage(kind: .bytes, bytes: bytes, bodyStart: 0, flags: flags)
         }
         var buffer: [UInt8] = []
-        try FrameEncoder.appendBody(to: &buffer, description: description) { buffer in
-            if isJSON { try JSONText.append(text, to: &buffer) } else { buffer += bytes }
+        if isJSON {
+            try FrameEncoder.appendMessage(text, description: description, to: &buffer)
+        } else {
+            FrameEncoder.appendBody([], to: &buffer)
+            try description?.append(to: &buffer)
+            buffer += bytes
         }
         return OutboundMessage(kind: isJSON ? .message : .bytes, bytes: buffer, flags: flags)
     }

@@ -61,10 +61,15 @@ final class PlainSocket: Sendable {
     }
 
     func read(_ count: Int) async throws -> [UInt8] {
+        try await startReading(count).wait(forCount: 1)[0]
+    }
+
+    /// Reads on a thread of its own, which other tests do not hold up.
+    func startReading(_ count: Int = .max) throws -> Journal<[UInt8]> {
         let journal = Journal<[UInt8]>()
         let number = rawValue
         try Thread.start(name: "reader") { journal.append(Self.read(number, count)) }
-        return try await journal.wait(forCount: 1)[0]
+        return journal
     }
 
     func readToEnd() async throws -> [UInt8] { try await read(.max) }

@@ -216,16 +216,18 @@ struct SideReader {
     private mutating func perform(_ step: InboundQueue.Step) {
         switch step {
         case .lookUp(let header): lookUp(header)
-        case .conversation(let key, let event): note(event, ids[key] ?? 0)
+        case .conversation(let key, let event):
+            _ = outbound.received(event, in: key)
+            note(event, ids[key] ?? 0)
         case .hello(let hello):
             add(.hello, .hello(hello))
             _ = outbound.peerAnnounced(hello.limits)
             openConversations()
         case .credit(let id, let limit, let highestID):
-            // What comes late is no frame to its reader, but its second number counts.
-            let isLate = id != 0 && outbound.conversations.key(of: id) == nil
-            if !isLate { add(.credit, Self.numbers(limit, highestID), id: id) }
+            add(.credit, Self.numbers(limit, highestID), id: id)
             _ = outbound.credited(id, limit: limit, highestID: highestID)
+        // No frame to its reader: it is of an id that has ended.
+        case .allowed(let highestID): _ = outbound.allowed(highestID: highestID)
         case .ping(let number): add(.ping, Self.numbers(number))
         case .pong(let number): add(.pong, Self.numbers(number))
         case .grant(let id, _):
@@ -242,7 +244,7 @@ struct SideReader {
         case .fail(let error): lose(error)
         case .deliver(let message): add(message)
         case .answer, .acknowledged, .refused: preconditionFailure("of the other dialect: \(step)")
-        case .peerGone, .exhausted, .delivered, .read, .yield, .wait: break
+        case .release, .peerGone, .exhausted, .delivered, .read, .yield, .wait: break
         }
     }
 

@@ -46,7 +46,7 @@ struct StreamReadingTests {
         for number in 1..<200 {
             let id = UInt64(2 * number + 1)
             read(frame(.message, Array("\0\u{2}{}1".utf8), flags: [.meta, .open], id: id), by: &reader)
-            read(frame(.cancel, id: id), by: &reader)
+            read(frame(.failure, Array("{}".utf8), id: id), by: &reader)
         }
         read(frame(.bytes, [0x33], id: 1), by: &reader)
         let last = reader.reading.frames.last

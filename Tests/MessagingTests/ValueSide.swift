@@ -1,4 +1,5 @@
 import JSONCodec
+import TestSupport
 import Wire
 
 @testable import Messaging
@@ -360,18 +361,6 @@ extension ConversationEvent {
         case .failed(let body): "failed: \(String(decoding: body, as: UTF8.self))"
         case .cancelled: "cancelled"
         case .abandoned: "abandoned"
-        }
-    }
-}
-
-extension WireError {
-    /// Its name alone.
-    var name: String {
-        switch self {
-        case .repeatedHello: "repeatedHello"
-        case .truncated: "truncated"
-        case .answersUnread: "answersUnread"
-        default: Mirror(reflecting: self).children.first?.label ?? ""
         }
     }
 }

@@ -17,7 +17,7 @@ package struct Abort: Equatable, Sendable, Codable {
 
     /// The whole frame.
     package func frame() throws -> [UInt8] {
-        try FrameEncoder.control(.abort, self)
+        try FrameEncoder.frame(.abort, json: self)
     }
 
     /// Never fails: the channel ends anyway, and an abort that can't be read says at least that.

@@ -38,7 +38,7 @@ package enum FrameEncoder {
         return FrameHeader(kind: .bytes, flags: .meta, id: id, bodyCount: body.count).bytes + body
     }
 
-    static func control(_ kind: FrameKind, _ body: some Encodable) throws -> [UInt8] {
+    static func frame(_ kind: FrameKind, json body: some Encodable) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try appendMessage(body, to: &bytes)
         FrameHeader(kind: kind, bodyCount: bytes.count - FrameHeader.size).write(to: &bytes, at: 0)

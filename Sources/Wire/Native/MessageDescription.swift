@@ -42,7 +42,7 @@ package struct MessageDescription: Equatable, Sendable {
     }
 
     /// Appends the length and the text.
-    func append(to bytes: inout [UInt8]) throws {
+    package func append(to bytes: inout [UInt8]) throws {
         var object = JSON.Object()
         if let name { object["name"] = .string(name) }
         if let timeout { object["timeout"] = .integer(Int64(timeout)) }

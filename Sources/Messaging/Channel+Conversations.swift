@@ -97,7 +97,7 @@ extension Channel {
     private func encode(
         _ value: some Encodable, _ description: MessageDescription?, isLast: Bool
     ) throws(ChannelError) -> OutboundMessage {
-        if dialect == .node { throw .conversationsNotSupported }
+        if !dialect.isNative { throw .conversationsNotSupported }
         var bytes: [UInt8] = []
         do {
             try FrameEncoder.appendMessage(value, description: description, to: &bytes)

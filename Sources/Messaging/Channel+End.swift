@@ -28,13 +28,13 @@ extension Channel {
 
     /// Tells the peer why the channel ends here, and ends it. On the loop.
     func abort(_ error: WireError) {
-        guard dialect == .native else { return failWriting(.protocolViolation) }
+        guard dialect.isNative else { return failWriting(.protocolViolation) }
         write(Abort(message: error.description))
         _ = loop.schedule(after: Self.patienceForAbort) { self.failWriting(.protocolViolation) }
     }
 
     private func write(_ abort: Abort) {
-        guard dialect == .native, let frame = try? abort.frame() else { return }
+        guard dialect.isNative, let frame = try? abort.frame() else { return }
         var ids: [UInt64] = []
         act { queue in
             let (action, failed) = queue.abort(with: frame, .protocolViolation)
@@ -72,7 +72,7 @@ extension Channel {
 
     /// Whether a peer whose process has ended has had messages and never gave a sign of having read one. On the loop.
     package var hasPeerTakenNothing: Bool {
-        if inbound.queue.hasReceived || dialect == .node && !inbound.queue.hasPeerLeftUnread { return false }
+        if inbound.queue.hasReceived || !dialect.isNative && !inbound.queue.hasPeerLeftUnread { return false }
         return outbound.withLock { $0.hasSentMessages }
     }
 

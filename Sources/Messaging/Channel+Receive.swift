@@ -159,7 +159,7 @@ extension Channel {
         case .acknowledged: act { $0.acknowledged() }
         case .refused: handleRefusedByPeer()
         case .peerEnded: peerEnded()
-        case .peerGone(let closing): if dialect == .native { failWriting(closing) }
+        case .peerGone(let closing): if dialect.isNative { failWriting(closing) }
         case .abort(let error): abort(error)
         case .exhausted(let hasUnread): exhausted(hasUnread: hasUnread)
         case .delivered: delivered()
@@ -268,6 +268,6 @@ extension Channel {
 
     /// The peer has ended its direction, or this process ends, and no acknowledgement will be read any more.
     func acknowledgementsEnded() {
-        if dialect == .node { act { $0.acknowledgementsEnded() } }
+        if !dialect.isNative { act { $0.acknowledgementsEnded() } }
     }
 }

@@ -1,8 +1,9 @@
 package import Reactor
 internal import Wire
 
-/// A message on its way into the queue.
-enum Submission {
+/// A message on its way into the queue. There is one of it: whoever still referred to its bytes would make their reuse a
+/// copy.
+enum Submission: ~Copyable {
     case message(OutboundMessage)
     /// Of the Node dialect.
     case line([UInt8], OutboundHandles?)
@@ -62,7 +63,7 @@ extension Channel {
     package func send(_ value: some Encodable, handles: consuming DescriptorList) throws(ChannelError) -> Bool {
         if handles.isEmpty { return try send(value) }
         try check(handles)
-        if dialect == .node { return try sendLine(value, handles) }
+        if !dialect.isNative { return try sendLine(value, handles) }
         var buffer: [UInt8] = []
         do {
             try FrameEncoder.appendMessage(value, to: &buffer)
@@ -89,7 +90,7 @@ extension Channel {
 
     @discardableResult
     package func send(bytes: [UInt8], handles: consuming DescriptorList) throws(ChannelError) -> Bool {
-        if dialect == .node { throw .bytesNotSupported }
+        if !dialect.isNative { throw .bytesNotSupported }
         if !handles.isEmpty { try check(handles) }
         let riding = handles.isEmpty ? nil : OutboundHandles(handles)
         if bytes.count > Self.copiedSize {
@@ -102,7 +103,7 @@ extension Channel {
     }
 
     private func check(_ handles: borrowing DescriptorList) throws(ChannelError) {
-        let limit = dialect == .native ? FrameHeader.maximumHandleCount : 1
+        let limit = dialect.isNative ? FrameHeader.maximumHandleCount : 1
         if handles.count > limit { throw .tooManyHandles(handles.count, limit: limit) }
         if let number = handles.firstClosed { throw .handleNotOpen(number) }
         if !outbound.withLock({ $0.peerTakesHandles }) { throw .handlesNotTakenByPeer }
@@ -123,7 +124,7 @@ extension Channel {
         // Where the message is refused they are closed, which takes system calls: after the lock.
         let handles = submission.handles
         defer { withExtendedLifetime(handles) {} }
-        // Given away inside: whoever still referred to the buffer would make its reuse a copy.
+        // Given away inside.
         var submission: Submission? = consume submission
         let accepted = outbound.withLock { outbound -> Result<(Bool, WriteTime), ChannelError> in
             do throws(ChannelError) {
@@ -161,7 +162,8 @@ extension Channel {
         do throws(OutboundQueue.AcceptError) {
             switch consume submission {
             case .message(let message): outbound.keepSpare(try outbound.queue.accept(message))
-            case .line(let line, let handles): outbound.keepSpare(try outbound.queue.accept(line: line, handles: handles))
+            case .line(let line, let handles):
+                outbound.keepSpare(try outbound.queue.accept(line: line, handles: handles))
             }
         } catch {
             throw ChannelError(error, bodyCount, limit: outbound.queue.limit)

@@ -151,7 +151,7 @@ extension Channel {
 
     /// In the Node dialect somebody has to read the acknowledgement, whether or not anybody takes messages.
     private func handlesWereSent() {
-        guard dialect == .node else { return }
+        guard !dialect.isNative else { return }
         loop.execute {
             self.inbound.queue.awaitsAnswer = self.outbound.withLock { $0.queue.isHeldBack }
             self.pump()

@@ -5,7 +5,7 @@ package import Wire
 
 /// Who owns a channel and hears of it, always on its loop.
 package protocol ChannelDelegate: AnyObject, Sendable {
-    func channelReceived(_ message: InboundMessage)
+    func channelReceived(_ message: consuming InboundMessage)
     func channelFailed(_ error: ChannelError)
     /// All that the peer said has been read from the kernel. Where nobody consumes messages some may still be kept
     /// here, as `hasUnread` says. This side may go on; `Channel.finishAfterPeer` ends its direction too.
@@ -66,7 +66,7 @@ package final class Channel: Sendable {
         descriptor = socket.rawValue
         inbound = Inbound(InboundQueue(dialect: dialect, limits: limits))
         outbound = Locked(Outbound(socket: socket, limits: limits, dialect: dialect, isMaker: isMaker))
-        if dialect == .native { try sendHello() }
+        if dialect.isNative { try sendHello() }
     }
 
     private func sendHello() throws {

@@ -9,13 +9,30 @@ package struct InboundMessage: Sendable {
         case bytes([UInt8])
     }
 
+    /// What most messages do not have, in one place, so that they are not larger for it.
+    private final class Extras: Sendable {
+        let handles: SharedDescriptors?
+        let description: MessageDescription?
+
+        private init(_ handles: SharedDescriptors?, _ description: MessageDescription?) {
+            self.handles = handles
+            self.description = description
+        }
+
+        static func needed(_ handles: SharedDescriptors?, _ description: MessageDescription?) -> Extras? {
+            handles == nil && description == nil ? nil : Extras(handles, description)
+        }
+    }
+
     package let content: Content
-    /// The handles that came with it; closed with the message, unless somebody takes them.
-    package let handles: SharedDescriptors?
     /// How long it was on the wire, without headers.
     package let byteCount: Int
+    private let extras: Extras?
+
+    /// The handles that came with it; closed with the message, unless somebody takes them.
+    package var handles: SharedDescriptors? { extras?.handles }
     /// What it says of itself, where it does.
-    package var description: MessageDescription?
+    package var description: MessageDescription? { extras?.description }
 
     /// What it counts in a buffer.
     package var cost: Int { byteCount + Cost.handle * (handles?.count ?? 0) }
@@ -26,9 +43,8 @@ package struct InboundMessage: Sendable {
         _ handles: SharedDescriptors? = nil, spare: inout [UInt8]
     ) throws(JSONError) {
         byteCount = body.count
-        self.handles = handles
-        self.description = description
-        if kind == .bytes {
+        extras = Extras.needed(handles, description)
+        if case .bytes = kind {
             content = .bytes(body.bytes())
             return
         }
@@ -38,7 +54,7 @@ package struct InboundMessage: Sendable {
 
     init(_ document: JSONDocument, handles: SharedDescriptors?, byteCount: Int) {
         content = .json(document)
-        self.handles = handles
+        extras = Extras.needed(handles, nil)
         self.byteCount = byteCount
     }
 }

@@ -24,12 +24,12 @@ extension InboundQueue {
     }
 
     mutating func touch(_ id: UInt64) {
-        if id != 0, dialect == .native { touched.insert(id) }
+        if id != 0, dialect.isNative { touched.insert(id) }
     }
 
     mutating func grantStep() -> Step? {
         if touched.isEmpty, !main.credit.isLow { return nil }
-        if isExhausted || dialect == .node { return nil }
+        if isExhausted || !dialect.isNative { return nil }
         // A message that somebody waits for has to come to its end, however long it is.
         let gathered = hasConsumer && pauses == 0 ? main.begun?.cost ?? 0 : 0
         if let limit = main.credit.grant(gathered: gathered) { return .grant(id: 0, limit: limit) }

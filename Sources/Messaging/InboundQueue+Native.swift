@@ -25,7 +25,7 @@ extension InboundQueue {
     private static let reservedCount = 64 * 1024
 
     mutating func decode(_ input: inout UnsafeRawBufferPointer) throws(WireError) -> Step? {
-        if dialect == .node { return try decodeLines(&input) }
+        if !dialect.isNative { return try decodeLines(&input) }
         while !isStreamEnded {
             if let frame {
                 if input.isEmpty, frames.missing > 0 { return nil }
@@ -338,6 +338,10 @@ extension UnsafeRawBufferPointer {
 extension FrameHeader {
     /// A plain message of one frame, without a description and handles.
     fileprivate var isWholeMessage: Bool {
-        flags.rawValue == 0 && handleCount == 0 && (kind == .message || kind == .bytes)
+        guard flags.rawValue == 0, handleCount == 0 else { return false }
+        switch kind {
+        case .message, .bytes: return true
+        default: return false
+        }
     }
 }

@@ -162,7 +162,7 @@ struct InboundQueue {
 
     private var wantsToRead: Bool {
         if isStreamEnded { return false }
-        if dialect == .native { return true }
+        if dialect.isNative { return true }
         if canDeliver, backlog.isEmpty { return true }
         if awaitsAnswer, backlog.size < Self.backlogBeforeAnswer { return true }
         return (isPeerClosed || isPeerProcessEnded) && !hasConsumer
@@ -226,14 +226,14 @@ struct InboundQueue {
         isReadable = false
         hasPeerLeftUnread = hasPeerLeftUnread || leftUnread
         // A direction of Node's ends by itself. The end of frames is a frame, and without it the peer is gone.
-        if dialect == .native || error != nil { due.append(.peerGone(.byPeer)) }
+        if dialect.isNative || error != nil { due.append(.peerGone(.byPeer)) }
         endData(error ?? (hasBegun ? violation(.truncated) : nil))
     }
 
     /// Whether a message, or a frame, has come in part.
     private var hasBegun: Bool {
         if isExhausted { return false }
-        if dialect == .node { return lines.openPosition != nil }
+        if !dialect.isNative { return lines.openPosition != nil }
         return frames.openPosition != nil || frame != nil || main.begun != nil
             || lanes.contains { $0.value.begun != nil }
     }
@@ -293,8 +293,8 @@ struct InboundQueue {
 
     /// Handles belong to a message; those that came with anything else do not match.
     private func checkStrayHandles() throws(WireError) {
-        let position = dialect == .native ? frames.position : lines.position
-        let open = dialect == .native ? frames.openHeaderPosition : lines.openPosition
+        let position = dialect.isNative ? frames.position : lines.position
+        let open = dialect.isNative ? frames.openHeaderPosition : lines.openPosition
         if let stray = handles.stray(before: position, open: open) {
             throw .handlesDoNotMatch(announced: 0, received: stray)
         }
@@ -340,7 +340,7 @@ struct InboundQueue {
 
     /// A peer that does not speak the protocol at all is told as that.
     private func violation(_ error: WireError) -> ChannelError {
-        let opening = dialect == .native ? frames.foreignOpening : nil
+        let opening = dialect.isNative ? frames.foreignOpening : nil
         return opening.map { .notSpoken(opening: $0, error) } ?? .protocolViolation(error)
     }
 

@@ -1,97 +1,157 @@
 internal import DequeModule
 internal import Wire
 
-/// A message on its way into the queue.
-struct OutboundMessage {
-    var kind: FrameKind
-    /// The header's place, where there is one, and the body.
-    var bytes: [UInt8]
-    /// Where in the bytes the body begins: behind room for a header, or at 0.
-    var bodyStart = FrameHeader.size
-    /// META, and OPEN for its last frame.
-    var flags: FrameFlags = []
-    var handles: OutboundHandles?
-
-    var bodyCount: Int { bytes.count - bodyStart }
-    /// What its first frame needs of the queue, and the rest of its body.
-    var queuedCount: Int { kind.isControl ? 0 : bodyCount + FrameHeader.size }
-    /// Its length as the peer's limit has it: without the description.
-    var messageCount: Int {
-        if !flags.contains(.meta) { return bodyCount }
-        return bodyCount - 2 - (Int(bytes[bodyStart]) << 8 | Int(bytes[bodyStart + 1]))
-    }
-    var isOneFrame: Bool { bodyCount <= FrameHeader.largestBody }
-    var cost: UInt64 { Cost.of(bodyCount: bodyCount, handleCount: handles?.count ?? 0) }
-
-    /// The end of this side's direction of a conversation, in its place behind the messages.
-    static let end = OutboundMessage(kind: .end, bytes: [UInt8](repeating: 0, count: FrameHeader.size))
-}
-
 /// The messages of one id that are not cut into frames yet, in order, and the credit for them.
 struct OutboundLane {
+    fileprivate enum Entry {
+        case message(OutboundMessage, epoch: UInt64)
+        /// Small plain messages, a whole frame each.
+        case frames(Chunk)
+
+        /// As the peer's limit has it. What is small is never too long.
+        var length: Int { if case .message(let message, _) = self { message.messageCount } else { 0 } }
+    }
+
     /// Nil before the conversation has been opened.
     var id: UInt64?
     var credit: SendingCredit
-    private var messages = Deque<(message: OutboundMessage, epoch: UInt64)>()
-    /// How much of the first message's body has been cut.
-    private var cutCount = 0
     /// Whether it stands among those who take turns, or waits to be opened.
     var isQueued = false
+    private var entries = Deque<Entry>()
+    /// How much of the first message's body has been cut.
+    private var cutCount = 0
 
     init(id: UInt64?, credit: SendingCredit) {
         self.id = id
         self.credit = credit
     }
 
-    var isEmpty: Bool { messages.isEmpty }
-    var first: OutboundMessage? { messages.first?.message }
-    /// Whether a part of it has been cut.
+    var isEmpty: Bool { entries.isEmpty }
+    /// Whether a part of the first message has been cut.
     var hasBegunFirst: Bool { cutCount > 0 }
+
     /// Whether the next frame may be sent: control frames cost nothing.
-    var maySend: Bool { first.map { credit.isLeft || $0.kind.isControl } ?? false }
-
-    /// Whether this side's last message is among them.
-    var hasLast: Bool { messages.last.map { !$0.message.flags.contains(.open) } ?? false }
-
-    mutating func append(_ message: OutboundMessage, epoch: UInt64) {
-        messages.append((message, epoch))
+    ///
+    /// - Parameter limit: how long a message may be.
+    func maySend(messagesUpTo limit: Int) -> Bool {
+        switch entries.first {
+        case .message(let message, _): (credit.isLeft || message.kind.isControl) && message.messageCount <= limit
+        case .frames: credit.isLeft
+        case nil: false
+        }
     }
 
-    /// Cuts the next frame, as one chunk or two. The lane has a message, credit and an id.
-    mutating func cut(into chunks: inout Deque<Chunk>) -> FrameHeader {
-        let epoch = messages[0].epoch
-        let kind = messages[0].message.kind
-        let bodyStart = messages[0].message.bodyStart
-        let count = min(messages[0].message.bodyCount - cutCount, FrameHeader.largestBody)
-        let isLast = cutCount + count == messages[0].message.bodyCount
-        let handles = cutCount == 0 ? messages[0].message.handles : nil
-        let flags = messages[0].message.flags
+    /// Whether this side's last message is among them.
+    var hasLast: Bool {
+        if case .message(let message, _) = entries.last { !message.flags.contains(.open) } else { false }
+    }
+
+    mutating func append(_ message: consuming OutboundMessage, epoch: UInt64) {
+        entries.append(.message(message, epoch: epoch))
+    }
+
+    /// The same for one that is a frame of id 0, and goes together with others where it is small. Returns memory that
+    /// can be used again.
+    mutating func append(frame message: consuming OutboundMessage, epoch: UInt64) -> [UInt8] {
+        let count = message.bytes.count
+        if message.handles != nil || count > Chunk.joinedSize / 4 {
+            entries.append(.message(message, epoch: epoch))
+            return []
+        }
+        if case .frames(let chunk) = entries.last, chunk.takes(count, .frames, epoch: epoch) {
+            // Taken out, so that nothing is copied.
+            guard case .frames(var chunk) = entries.removeLast() else { return [] }
+            chunk.append(message.bytes)
+            entries.append(.frames(chunk))
+            return message.bytes
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(4 * count)
+        bytes.append(contentsOf: message.bytes)
+        entries.append(.frames(Chunk(bytes, .frames, epoch: epoch)))
+        return message.bytes
+    }
+
+    // MARK: Cutting
+
+    /// The next that is cut is a message, and not several that are frames already.
+    var isMessageNext: Bool { if case .message = entries.first { true } else { false } }
+
+    /// Cuts the next frame of a message, as one chunk or two. The lane has credit and an id.
+    mutating func cut(into chunks: inout Deque<Chunk>) -> FrameHeader? {
+        guard case .message(var message, let epoch) = entries.popFirst() else { return nil }
+        let count = min(message.bodyCount - cutCount, FrameHeader.largestBody)
+        let isLast = cutCount + count == message.bodyCount
+        let handles = cutCount == 0 ? message.handles : nil
+        let beginning: FrameFlags = cutCount == 0 ? message.flags.intersection(.meta) : .none
         let header = FrameHeader(
-            kind: kind,
-            flags: (isLast ? flags.intersection(.open) : .more).union(cutCount == 0 ? flags.intersection(.meta) : []),
+            kind: message.kind, flags: beginning.union(isLast ? message.flags.intersection(.open) : .more),
             handleCount: UInt16(handles?.count ?? 0), id: id ?? 0, bodyCount: count)
-        let start = bodyStart + cutCount
+        let start = message.bodyStart + cutCount
         cutCount = isLast ? 0 : cutCount + count
-        credit.spend(kind.isControl ? 0 : Cost.of(header))
-        if !isLast || start != FrameHeader.size {
-            chunks.append(Chunk(header.bytes, .header, handles: handles, epoch: epoch, isCut: true))
-            chunks.append(
-                Chunk(
-                    messages[0].message.bytes, .body(isLast: isLast), range: start..<start + count, epoch: epoch,
-                    isCut: true))
-            if isLast { messages.removeFirst() }
+        credit.spend(message.kind.isControl ? 0 : Cost.of(header))
+        if isLast, start == FrameHeader.size {
+            // Whole, with room for its header.
+            header.write(to: &message.bytes, at: 0)
+            let content: Chunk.Content = message.kind.isControl ? .control : .frames
+            chunks.append(Chunk(message.bytes, content, handles: handles, epoch: epoch, isCut: true))
             return header
         }
-        // Whole, with room for its header: taken out first, so that the header is written without a copy.
-        var message = messages.removeFirst().message
-        header.write(to: &message.bytes, at: 0)
-        let content: Chunk.Content = kind.isControl ? .control : .frames
-        chunks.append(Chunk(message.bytes, content, handles: handles, epoch: epoch, isCut: true))
+        chunks.append(Chunk(header.bytes, .header, handles: handles, epoch: epoch, isCut: true))
+        let range = start..<start + count
+        chunks.append(Chunk(message.bytes, .body(isLast: isLast), range: range, epoch: epoch, isCut: true))
+        if !isLast { entries.prepend(.message(message, epoch: epoch)) }
         return header
     }
 
-    /// A message that is thrown away, and how much of it had not been cut.
-    typealias Removed = (message: OutboundMessage, epoch: UInt64, count: Int)
+    /// Takes as many of several frames as there is credit for. Returns how many bytes they are.
+    mutating func cutFrames(into chunks: inout Deque<Chunk>) -> Int {
+        guard case .frames(var chunk) = entries.popFirst() else { return 0 }
+        var range = chunk.range.lowerBound..<chunk.range.lowerBound
+        while range.upperBound < chunk.range.upperBound, credit.isLeft {
+            let count = FrameEncoder.frameCount(in: chunk.bytes, at: range.upperBound)
+            credit.spend(Cost.of(bodyCount: count - FrameHeader.size))
+            range = range.lowerBound..<range.upperBound + count
+        }
+        let isWhole = range == chunk.bytes.indices
+        let bytes = isWhole ? chunk.bytes : Array(chunk.bytes[range])
+        chunks.append(Chunk(bytes, .frames, epoch: chunk.epoch, isCut: true))
+        if range.upperBound < chunk.range.upperBound {
+            chunk.range = range.upperBound..<chunk.range.upperBound
+            entries.prepend(.frames(chunk))
+        }
+        return range.count
+    }
+
+    // MARK: Throwing away
+
+    /// Something that is thrown away.
+    struct Removed {
+        let messageCount: Int
+        /// How long the first of them is, as the peer's limit has it.
+        let length: Int
+        let handles: OutboundHandles?
+        let epoch: UInt64
+        /// How many bytes of it had not been cut.
+        let count: Int
+
+        fileprivate init(_ entry: Entry, cutCount: Int) {
+            switch entry {
+            case .message(let message, let epoch):
+                messageCount = message.kind.isControl ? 0 : 1
+                length = entry.length
+                handles = message.handles
+                self.epoch = epoch
+                count = cutCount > 0 ? message.bodyCount - cutCount : message.queuedCount
+            case .frames(let chunk):
+                messageCount = chunk.messageCount
+                length = entry.length
+                handles = nil
+                epoch = chunk.epoch
+                count = chunk.count
+            }
+        }
+    }
 
     /// Takes all that has not been cut, to be thrown away.
     mutating func removeAll() -> [Removed] {
@@ -103,19 +163,18 @@ struct OutboundLane {
     /// The same of the first message.
     mutating func removeFirst() -> Removed {
         defer { cutCount = 0 }
-        let (message, epoch) = messages.removeFirst()
-        return (message, epoch, cutCount > 0 ? message.bodyCount - cutCount : message.queuedCount)
+        return Removed(entries.removeFirst(), cutCount: cutCount)
     }
 
     /// The same of all that are too long for the peer. None of them has been begun.
     mutating func remove(longerThan limit: Int) -> [Removed] {
-        let tooLong = messages.filter { $0.message.messageCount > limit }
-        messages.removeAll { $0.message.messageCount > limit }
-        return tooLong.map { ($0.message, $0.epoch, $0.message.queuedCount) }
+        let tooLong = entries.filter { $0.length > limit }.map { Removed($0, cutCount: 0) }
+        entries.removeAll { $0.length > limit }
+        return tooLong
     }
 
     /// The length of one that is too long for the peer.
     func count(longerThan limit: Int) -> Int? {
-        messages.first { $0.message.messageCount > limit }?.message.messageCount
+        entries.lazy.map(\.length).first { $0 > limit }
     }
 }

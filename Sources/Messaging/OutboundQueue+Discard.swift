@@ -33,8 +33,8 @@ extension OutboundQueue {
     }
 
     private mutating func discard(_ entry: OutboundLane.Removed) {
-        if !entry.message.kind.isControl { lostCount += 1 }
-        keep(entry.message.handles)
+        lostCount += entry.messageCount
+        keep(entry.handles)
     }
 
     private mutating func keep(_ handles: OutboundHandles?) {
@@ -94,7 +94,7 @@ extension OutboundQueue {
     mutating func discard(longerThan limit: Int) -> [Int] {
         var lengths: [Int] = []
         for entry in main.remove(longerThan: limit) {
-            lengths.append(entry.message.messageCount)
+            lengths.append(entry.length)
             progress.finished(entry.count, epoch: entry.epoch)
             discard(entry)
         }
@@ -124,7 +124,7 @@ extension OutboundQueue {
         guard var lane = lanes.removeValue(forKey: key) else { return nil }
         for entry in lane.removeAll() {
             progress.finished(entry.count, epoch: entry.epoch)
-            keep(entry.message.handles)
+            keep(entry.handles)
         }
         turns.removeAll { $0 == .conversation(key) }
         unopened.removeAll { $0 == key }

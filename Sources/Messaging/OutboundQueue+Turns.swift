@@ -44,11 +44,16 @@ extension OutboundQueue {
         switch lane {
         case .main:
             let hasBegun = main.hasBegunFirst
-            let header = main.cut(into: &ready)
+            let count: Int
+            if main.isMessageNext {
+                count = main.cut(into: &ready)?.count ?? 0
+            } else {
+                count = main.cutFrames(into: &ready)
+            }
             if hasBegun { countHeader() }
             main.isQueued = false
             enqueue(.main)
-            return header.bodyCount + FrameHeader.size
+            return count
         case .conversation(let key):
             guard lanes[key] != nil else { return 0 }
             if lanes[key]?.id == nil {
@@ -65,7 +70,7 @@ extension OutboundQueue {
             lanes[key]?.isQueued = false
             note(header, key)
             enqueue(lane)
-            return header.bodyCount + FrameHeader.size
+            return header.count
         }
     }
 
@@ -93,12 +98,13 @@ extension OutboundQueue {
     mutating func enqueue(_ lane: Lane) {
         switch lane {
         case .main:
-            guard !main.isQueued, let first = main.first, main.maySend,
-                peerLimits != nil || first.messageCount <= Hello.Limits.floor.message
-            else { return }
+            let limit = peerLimits == nil ? Hello.Limits.floor.message : Int.max
+            guard !main.isQueued, main.maySend(messagesUpTo: limit) else { return }
             main.isQueued = true
         case .conversation(let key):
-            guard let entry = lanes[key], !entry.isQueued, entry.maySend, peerLimits != nil else { return }
+            guard let entry = lanes[key], !entry.isQueued, entry.maySend(messagesUpTo: .max), peerLimits != nil else {
+                return
+            }
             lanes[key]?.isQueued = true
         }
         turns.append(lane)

@@ -48,8 +48,6 @@ struct OutboundQueue {
     }
 
     static let chunksPerBatch = 64
-    /// Small messages are put together up to this size.
-    static let joinedSize = 64 * 1024
 
     let highWaterMark: Int
     let limit: Int
@@ -93,7 +91,7 @@ struct OutboundQueue {
         self.highWaterMark = highWaterMark
         self.limit = limit
         conversations = Conversations(isMaker: isMaker, peerLimit: peerIDs)
-        let isNative = dialect == .native
+        let isNative = dialect.isNative
         main = OutboundLane(
             id: 0, credit: SendingCredit(limit: isNative ? Hello.Limits.floor.window : Hello.Limits.endlessWindow))
         handshake = isNative ? nil : HandleHandshake()
@@ -150,18 +148,16 @@ struct OutboundQueue {
         try checkRoom(for: message.bytes.count)
         guard mayPass(message) else {
             progress.accepted(message.queuedCount)
+            defer { enqueue(.main) }
+            if message.isFrame { return main.append(frame: message, epoch: progress.epoch) }
             main.append(message, epoch: progress.epoch)
-            enqueue(.main)
             return []
         }
         main.credit.spend(message.cost)
-        let header = FrameHeader(
-            kind: message.kind, flags: message.flags, handleCount: UInt16(message.handles?.count ?? 0),
-            bodyCount: message.bodyCount)
-        header.write(to: &message.bytes, at: 0)
         progress.accepted(message.bytes.count)
         guard message.handles == nil else {
-            append(Chunk(message.bytes, .frames, handles: message.handles, epoch: progress.epoch))
+            ready.append(
+                Chunk(message.bytes, .frames, handles: message.handles, epoch: progress.epoch))
             return []
         }
         return join(message.bytes, .frames)
@@ -172,7 +168,7 @@ struct OutboundQueue {
         try checkRoom(for: line.count)
         progress.accepted(line.count)
         guard handles == nil else {
-            append(Chunk(line, .lines, handles: handles, epoch: progress.epoch))
+            ready.append(Chunk(line, .lines, handles: handles, epoch: progress.epoch))
             return []
         }
         return join(line, .lines)
@@ -180,28 +176,19 @@ struct OutboundQueue {
 
     /// Whether the message is a frame that can be written next, as far as its id is concerned.
     private func mayPass(_ message: borrowing OutboundMessage) -> Bool {
-        message.bodyStart == FrameHeader.size && message.isOneFrame && main.isEmpty && main.credit.isLeft
+        message.isFrame && main.isEmpty && main.credit.isLeft
             && (peerLimits != nil || message.messageCount <= Hello.Limits.floor.message)
     }
 
     /// Puts whole frames or lines behind the last, in its memory where both are small.
-    private mutating func join(_ bytes: [UInt8], _ content: Chunk.Content) -> [UInt8] {
-        let last = ready.count - 1
-        if last >= 0, ready[last].content == content, ready[last].handles == nil,
-            ready[last].epoch == progress.epoch, !ready[last].isBegun, !ready[last].isCut,
-            ready[last].range.upperBound == ready[last].bytes.count,
-            ready[last].bytes.count + bytes.count <= Self.joinedSize
-        {
-            ready[last].bytes.append(contentsOf: bytes)
-            ready[last].range = ready[last].range.lowerBound..<ready[last].bytes.count
-            return bytes
+    private mutating func join(_ bytes: consuming [UInt8], _ content: Chunk.Content) -> [UInt8] {
+        let count = bytes.count
+        guard let last = ready.indices.last, ready[last].takes(count, content, epoch: progress.epoch) else {
+            ready.append(Chunk(consume bytes, content, epoch: progress.epoch))
+            return []
         }
-        append(Chunk(bytes, content, epoch: progress.epoch))
-        return []
-    }
-
-    private mutating func append(_ chunk: Chunk) {
-        ready.append(chunk)
+        ready[last].append(bytes)
+        return bytes
     }
 
     // MARK: Writing
@@ -212,9 +199,12 @@ struct OutboundQueue {
         fill()
         guard let first = takeFirst() else { return nil }
         isBatchOut = true
-        var batch = WriteBatch(first: first)
-        if first.handles != nil { handshake?.begin(first) }
-        if handshake != nil, first.handles != nil || isHeldBack { return batch }
+        var batch = WriteBatch(first: consume first)
+        if handshake != nil {
+            let hasHandles = batch.first.handles != nil
+            if hasHandles { handshake?.begin(batch.first) }
+            if hasHandles || isHeldBack { return batch }
+        }
         // The handles of a message ride with the first byte of a batch.
         while batch.rest.count < Self.chunksPerBatch - 1, let next = ready.first, next.handles == nil {
             batch.rest.append(ready.removeFirst())
@@ -224,7 +214,7 @@ struct OutboundQueue {
 
     /// As much has been queued since as a write takes well. The loop, which is told when the socket is writable, may get
     /// no core where many threads send: who sends looks for room, too.
-    private var isWorthATry: Bool { queuedCount >= countWhenBlocked + Self.joinedSize }
+    private var isWorthATry: Bool { queuedCount >= countWhenBlocked + Chunk.joinedSize }
 
     /// A batch has come back, `count` of its bytes written; `isBlocked` where the socket took less than all.
     mutating func wrote(_ count: Int, of batch: WriteBatch, isBlocked: Bool) -> (action: Action, finished: [UInt64]) {
@@ -317,7 +307,7 @@ struct OutboundQueue {
             }
             guard conversations.owesNothing else { return .none }
             state = .ending(closing)
-            append(Chunk(FrameEncoder.control(.end), .end))
+            ready.append(Chunk(FrameEncoder.control(.end), .end))
             return .write
         case .open, .finishing, .ending, .failed:
             return .none

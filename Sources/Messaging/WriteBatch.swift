@@ -15,6 +15,9 @@ final class OutboundHandles: Sendable {
 
 /// Bytes to be written, of which `range` is still to go.
 struct Chunk {
+    /// Small messages are put together up to this size.
+    static let joinedSize = 64 * 1024
+
     enum Content: Equatable {
         /// The first frame of this side.
         case hello
@@ -75,6 +78,17 @@ struct Chunk {
         case .body(let isLast): isLast ? 1 : 0
         case .hello, .header, .control, .end: 0
         }
+    }
+
+    /// Whether so many bytes of the same kind may be put behind it, in its memory.
+    func takes(_ count: Int, _ content: Content, epoch: UInt64) -> Bool {
+        self.content == content && handles == nil && self.epoch == epoch && !isBegun && !isCut
+            && range.upperBound == bytes.count && bytes.count + count <= Self.joinedSize
+    }
+
+    mutating func append(_ more: [UInt8]) {
+        bytes.append(contentsOf: more)
+        range = range.lowerBound..<bytes.count
     }
 
     /// Leaves only what belongs to the frame that has been begun. Nil where none has been.

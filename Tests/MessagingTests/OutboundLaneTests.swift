@@ -71,9 +71,9 @@ struct OutboundLaneTests {
 
     @Test("without credit only an end may be sent")
     func withoutCredit() {
-        #expect(!lane([.bytes(0)], limit: 0).maySend)
-        #expect(lane([.end], limit: 0).maySend)
-        #expect(!lane([]).maySend)
+        #expect(!lane([.bytes(0)], limit: 0).maySend(messagesUpTo: .max))
+        #expect(lane([.end], limit: 0).maySend(messagesUpTo: .max))
+        #expect(!lane([]).maySend(messagesUpTo: .max))
     }
 
     @Test("the last message is known, and an end is one")
@@ -105,5 +105,65 @@ struct OutboundLaneTests {
         #expect(lane.remove(longerThan: 10).map(\.epoch) == [1, 3])
         #expect(lane.count(longerThan: 10) == nil)
         #expect(lane.removeAll().map(\.epoch) == [0, 2, 4])
+    }
+
+    // MARK: Small plain messages
+
+    /// A lane with such messages, of one epoch each three.
+    private func frames(_ counts: [Int], limit: Int = 1 << 30) -> OutboundLane {
+        var lane = OutboundLane(id: 0, credit: SendingCredit(limit: limit))
+        for (index, count) in counts.enumerated() {
+            _ = lane.append(frame: .bytes(count), epoch: UInt64(index / 3))
+        }
+        return lane
+    }
+
+    @Test("small plain messages lie behind each other, as long as nobody waits for the end of some")
+    func joining() {
+        var lane = frames([1, 2, 3, 4, 5, 6])
+        var queue = OutboundQueue(highWaterMark: 1, limit: 1)
+        #expect(!lane.isMessageNext)
+        #expect(lane.cutFrames(into: &queue.ready) == 6 + 3 * 16)
+        #expect(lane.cutFrames(into: &queue.ready) == 15 + 3 * 16)
+        #expect(lane.isEmpty && lane.cutFrames(into: &queue.ready) == 0)
+        #expect(queue.ready.map(\.epoch) == [0, 1] && queue.ready.allSatisfy { $0.isCut && $0.content == .frames })
+        #expect(
+            Frame.list(bytes(Array(queue.ready)), afterHello: true) == (1...6).map { "bytes (\($0))" })
+    }
+
+    @Test("their memory can be used again, and that of a larger one stays with it")
+    func memory() {
+        var lane = OutboundLane(id: 0, credit: SendingCredit(limit: 1))
+        for count in [0, 16 * 1024 - 16] {
+            #expect(lane.append(frame: .bytes(count), epoch: 0).count == count + 16)
+        }
+        #expect(!lane.isMessageNext)
+        #expect(lane.append(frame: .bytes(16 * 1024 - 15), epoch: 0) == [])
+        let handles = OutboundHandles(DescriptorList())
+        #expect(lane.append(frame: .bytes(1, [], handles), epoch: 0) == [])
+        #expect(lane.removeAll().map(\.messageCount) == [2, 1, 1])
+    }
+
+    @Test("as many of them are cut as there is credit for, and the others wait in their order")
+    func framesForCredit() {
+        for limit in 1...400 {
+            var lane = frames([10, 20, 30], limit: limit)
+            var queue = OutboundQueue(highWaterMark: 1, limit: 1)
+            // A frame may be sent while some credit is left, whatever its size.
+            let allowed = limit <= 74 ? 1 : limit <= 74 + 84 ? 2 : 3
+            let first = [10, 20, 30].prefix(allowed)
+            #expect(lane.cutFrames(into: &queue.ready) == first.reduce(0) { $0 + $1 + 16 })
+            #expect(lane.credit.offset == first.reduce(0) { $0 + UInt64($1 + 64) })
+            #expect(lane.maySend(messagesUpTo: 0) == false && lane.isEmpty == (allowed == 3))
+            let rest = lane
+            lane.credit.raise(to: 1000)
+            _ = lane.cutFrames(into: &queue.ready)
+            #expect(
+                Frame.list(bytes(Array(queue.ready)), afterHello: true) == ["bytes (10)", "bytes (20)", "bytes (30)"])
+            var thrownAway = rest
+            let removed = thrownAway.removeAll()
+            #expect(removed.reduce(0) { $0 + $1.messageCount } == 3 - allowed)
+            #expect(removed.reduce(0) { $0 + $1.count } == [10, 20, 30].dropFirst(allowed).reduce(0) { $0 + $1 + 16 })
+        }
     }
 }

@@ -141,8 +141,8 @@ final class ChildSide: Sendable {
 }
 
 extension ChildSide: ChannelDelegate {
-    func channelReceived(_ message: InboundMessage) {
-        hub.received(message)
+    func channelReceived(_ message: consuming InboundMessage) {
+        hub.received(consume message)
     }
 
     func channelFailed(_ error: ChannelError) {

@@ -260,8 +260,8 @@ public final class ChildProcess: Sendable {
 }
 
 extension ChildProcess: ChannelDelegate {
-    package func channelReceived(_ message: InboundMessage) {
-        hub.received(message)
+    package func channelReceived(_ message: consuming InboundMessage) {
+        hub.received(consume message)
     }
 
     package func channelFailed(_ error: ChannelError) {

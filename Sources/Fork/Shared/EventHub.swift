@@ -88,12 +88,12 @@ final class EventHub: @unchecked Sendable {
         !entries.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
-    func received(_ inbound: InboundMessage) {
+    func received(_ inbound: consuming InboundMessage) {
         applyChanges()
-        let message = Message(inbound: inbound, number: nextMessage)
+        let event = ChildProcess.Event.message(Message(inbound: consume inbound, number: nextMessage))
         nextMessage += 1
-        if unclaimed.isEmpty, tell(.message, .message(message)) { return }
-        keepUnclaimed([message])
+        if unclaimed.isEmpty, tell(.message, event) { return }
+        if case .message(let message) = event { keepUnclaimed([message]) }
         channel.setConsumer(present: false)
     }
 

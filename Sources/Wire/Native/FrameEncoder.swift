@@ -55,6 +55,11 @@ package enum FrameEncoder {
         }
     }
 
+    /// How long the frame is that begins at the offset, with its header.
+    package static func frameCount(in bytes: [UInt8], at offset: Int) -> Int {
+        bytes.withUnsafeBytes { 4 + Int(UInt32(bigEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self))) }
+    }
+
     /// The id of a frame whose header the bytes begin with.
     package static func id(in bytes: [UInt8]) -> UInt64 {
         bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }

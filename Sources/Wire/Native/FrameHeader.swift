@@ -44,22 +44,39 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
 }
 
 /// What a frame says of the message that it is a part of.
-package struct FrameFlags: OptionSet, Hashable, Sendable {
+///
+/// No `OptionSet`: in another module its operations would be called by way of its conformance, which costs more than the
+/// rest of a small message.
+package struct FrameFlags: Hashable, Sendable, ExpressibleByArrayLiteral {
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
 
-    /// The message goes on in the next data frame of this id.
-    package static let more = FrameFlags(rawValue: 0x01)
-    /// More messages of the sender follow under this id.
-    package static let open = FrameFlags(rawValue: 0x02)
-    /// The body begins with a description of the message.
-    package static let meta = FrameFlags(rawValue: 0x04)
+    package init(arrayLiteral elements: FrameFlags...) {
+        self = elements.reduce(FrameFlags.none) { $0.union($1) }
+    }
 
-    static let all: FrameFlags = [.more, .open, .meta]
+    package static var none: FrameFlags { FrameFlags(rawValue: 0) }
+    /// The message goes on in the next data frame of this id.
+    package static var more: FrameFlags { FrameFlags(rawValue: 0x01) }
+    /// More messages of the sender follow under this id.
+    package static var open: FrameFlags { FrameFlags(rawValue: 0x02) }
+    /// The body begins with a description of the message.
+    package static var meta: FrameFlags { FrameFlags(rawValue: 0x04) }
+
     static let known: UInt8 = 0x07
+
+    package func contains(_ flag: FrameFlags) -> Bool { rawValue & flag.rawValue == flag.rawValue }
+
+    package func isDisjoint(with other: FrameFlags) -> Bool { rawValue & other.rawValue == 0 }
+
+    package func union(_ other: FrameFlags) -> FrameFlags { FrameFlags(rawValue: rawValue | other.rawValue) }
+
+    package func intersection(_ other: FrameFlags) -> FrameFlags { FrameFlags(rawValue: rawValue & other.rawValue) }
+
+    package mutating func insert(_ other: FrameFlags) { self = union(other) }
 }
 
 /// The sixteen bytes in front of every body, big-endian: length of all that follows the length, kind, flags, number of
@@ -83,7 +100,7 @@ package struct FrameHeader: Hashable, Sendable {
     package var bodyCount: Int
 
     package init(
-        kind: FrameKind, flags: FrameFlags = [], handleCount: UInt16 = 0, id: UInt64 = 0, bodyCount: Int
+        kind: FrameKind, flags: FrameFlags = .none, handleCount: UInt16 = 0, id: UInt64 = 0, bodyCount: Int
     ) {
         self.kind = kind
         self.flags = flags
@@ -92,8 +109,11 @@ package struct FrameHeader: Hashable, Sendable {
         self.bodyCount = bodyCount
     }
 
+    /// How long the frame is.
+    package var count: Int { Self.size + bodyCount }
+
     /// The message goes on in another frame.
-    package var hasMore: Bool { flags.rawValue & 0x01 != 0 }
+    package var hasMore: Bool { flags.contains(.more) }
 
     /// Writes the header over sixteen bytes that are there already.
     package func write(to bytes: inout [UInt8], at offset: Int) {

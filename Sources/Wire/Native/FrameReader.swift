@@ -95,8 +95,8 @@ extension FrameHeader {
 extension FrameHeader {
     fileprivate func checkFlags() throws(WireError) {
         let isOpenAllowed = !hasMore && id != 0 && kind != .failure
-        let allowed: FrameFlags = kind.isControl ? [] : isOpenAllowed ? .all : [.more, .meta]
-        if !flags.isSubset(of: allowed) { throw .flagsNotAllowed(kind, flags.rawValue) }
+        let refused: FrameFlags = kind.isControl ? [.more, .open, .meta] : isOpenAllowed ? .none : .open
+        if !flags.isDisjoint(with: refused) { throw .flagsNotAllowed(kind, flags.rawValue) }
     }
 }
 

@@ -161,9 +161,9 @@ extension Channel {
         }
         do throws(OutboundQueue.AcceptError) {
             switch consume submission {
-            case .message(let message): outbound.keepSpare(try outbound.queue.accept(message))
+            case .message(let message): outbound.keepSpare(try outbound.queue.accept(consume message))
             case .line(let line, let handles):
-                outbound.keepSpare(try outbound.queue.accept(line: line, handles: handles))
+                outbound.keepSpare(try outbound.queue.accept(line: consume line, handles: handles))
             }
         } catch {
             throw ChannelError(error, bodyCount, limit: outbound.queue.limit)

@@ -58,18 +58,21 @@ struct OutboundLane {
             entries.append(.message(message, epoch: epoch))
             return []
         }
-        if case .frames(let chunk) = entries.last, chunk.takes(count, .frames, epoch: epoch) {
+        if lastTakes(count, epoch: epoch), case .frames(var chunk) = entries.removeLast() {
             // Taken out, so that nothing is copied.
-            guard case .frames(var chunk) = entries.removeLast() else { return [] }
             chunk.append(message.bytes)
             entries.append(.frames(chunk))
-            return message.bytes
+            return message.takeBytes()
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(4 * count)
         bytes.append(contentsOf: message.bytes)
         entries.append(.frames(Chunk(bytes, .frames, epoch: epoch)))
-        return message.bytes
+        return message.takeBytes()
+    }
+
+    private func lastTakes(_ count: Int, epoch: UInt64) -> Bool {
+        if case .frames(let chunk) = entries.last { chunk.takes(count, .frames, epoch: epoch) } else { false }
     }
 
     // MARK: Cutting

@@ -41,6 +41,13 @@ struct OutboundMessage {
     var isFrame: Bool { bodyStart == FrameHeader.size && bodyCount <= FrameHeader.largestBody }
     var cost: UInt64 { Cost.of(bodyCount: bodyCount, handleCount: handles?.count ?? 0) }
 
+    /// Gives its memory away.
+    mutating func takeBytes() -> [UInt8] {
+        var taken: [UInt8] = []
+        swap(&taken, &bytes)
+        return taken
+    }
+
     /// The end of this side's direction of a conversation, in its place behind the messages.
     static let end = OutboundMessage(kind: .end, bytes: [UInt8](repeating: 0, count: FrameHeader.size))
 }

@@ -160,7 +160,7 @@ struct OutboundQueue {
                 Chunk(message.bytes, .frames, handles: message.handles, epoch: progress.epoch))
             return []
         }
-        return join(message.bytes, .frames)
+        return join(message.takeBytes(), .frames)
     }
 
     /// Queues a line of the Node dialect. Returns a buffer that can be used again.

@@ -50,8 +50,15 @@ struct InboundLane {
     /// Makes room for so many bytes more. What a header announces is not believed: memory is taken as bytes come, in
     /// steps that grow, so that a long message is not copied often.
     mutating func reserve(_ count: Int, limit: Int) {
-        guard let begun, begun.body.capacity < begun.body.count + count else { return }
-        let wanted = max(begun.body.count + count, min(4 * begun.body.count, limit))
-        self.begun?.body.reserveCapacity(wanted)
+        guard let body = begun?.body, body.capacity < body.count + count else { return }
+        let wanted = max(body.count + count, min(4 * body.count, limit))
+        var grown: [UInt8] = []
+        grown.reserveCapacity(wanted)
+        // Before anything is written there.
+        grown.withUnsafeMutableBytes { bytes in
+            if let start = bytes.baseAddress { System.adviseLargePages(start, count: wanted) }
+        }
+        grown.append(contentsOf: body)
+        begun?.body = grown
     }
 }

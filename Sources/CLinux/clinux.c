@@ -112,9 +112,9 @@ ssize_t clinux_send(int descriptor, const struct iovec *parts, int count, const 
     return sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, int *handles, struct clinux_arrival *arrival) {
-    struct iovec part = {.iov_base = buffer, .iov_len = capacity};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+ssize_t clinux_receive(
+    int descriptor, const struct iovec *parts, int count_of_parts, int *handles, struct clinux_arrival *arrival) {
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count_of_parts};
     union control control;
     if (handles != NULL) {
         message.msg_control = &control;

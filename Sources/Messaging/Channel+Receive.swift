@@ -97,6 +97,9 @@ extension Channel {
 
     // MARK: Reading
 
+    /// How much is read behind a body that is read to its place.
+    private static let bufferBehindBody = 4096
+
     private func read() {
         loop.exchangeSpareMemory(&inbound.queue.spare)
         loop.withReadBuffer { buffer in
@@ -109,18 +112,27 @@ extension Channel {
     private func receive(into buffer: UnsafeMutableRawBufferPointer) {
         if inbound.queue.hasReadEnough { return streamEnded() }
         var arrived: ArrivedHandles?
-        do throws(Errno) {
-            let count = try System.receive(
-                descriptor, into: buffer, takesHandles: inbound.queue.takesHandles
-            ) { arrival in
+        let takesHandles = inbound.queue.takesHandles
+        let readsDirectly = inbound.queue.readsDirectly
+        // Behind the body of a frame comes the next header. Of that body little shall be copied.
+        let buffer = readsDirectly ? UnsafeMutableRawBufferPointer(rebasing: buffer[..<Self.bufferBehindBody]) : buffer
+        func read(_ space: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+            try System.receive(descriptor, into: buffer, after: space, takesHandles: takesHandles) { arrival in
                 let isTruncated = arrival.isTruncated
-                arrived = ArrivedHandles(
-                    handles: SharedDescriptors(arrival.takeHandles()), isTruncated: isTruncated)
+                arrived = ArrivedHandles(handles: SharedDescriptors(arrival.takeHandles()), isTruncated: isTruncated)
             }
+        }
+        do throws(Errno) {
+            let (count, direct) =
+                if readsDirectly {
+                    try inbound.queue.readDirectly(read)
+                } else {
+                    (try read(UnsafeMutableRawBufferPointer(start: nil, count: 0)), 0)
+                }
             if count == 0 { return streamEnded() }
             inbound.queue.received(
-                UnsafeRawBufferPointer(rebasing: buffer[..<count]), arrived: arrived,
-                filledBuffer: count == buffer.count)
+                UnsafeRawBufferPointer(rebasing: buffer[..<(count - direct)]), direct: direct, arrived: arrived,
+                filledBuffer: count - direct == buffer.count)
         } catch .wouldBlock {
             inbound.queue.socketIsEmpty()
         } catch .connectionReset {

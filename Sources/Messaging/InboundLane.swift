@@ -15,6 +15,9 @@ struct BegunMessage {
 
 /// What has come under one id and is not whole, and what may still come.
 struct InboundLane {
+    /// Memory for so many times what has come is reserved. What is not used costs nothing but addresses.
+    private static let growth = 16
+
     var credit: ReceivingCredit
     var begun: BegunMessage?
     /// The peer's direction has ended.
@@ -47,11 +50,31 @@ struct InboundLane {
         if begun != nil { throw .interruptedMessage(frame.kind, frame.id) }
     }
 
+    /// Whether a message is being gathered, and so much of it has come.
+    func gathersAtLeast(_ count: Int) -> Bool {
+        if let begun { begun.body.count >= count } else { false }
+    }
+
+    /// Has up to so many bytes of the message read to their place. Returns what `read` does, which may be more.
+    mutating func readBody<Failure>(
+        _ missing: Int, limit: Int, _ read: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    ) throws(Failure) -> Int {
+        reserve(missing, limit: limit)
+        var count = 0
+        try begun?.body.append(addingCapacity: missing) { span throws(Failure) in
+            try span.withUnsafeMutableBufferPointer { buffer, written throws(Failure) in
+                count = try read(UnsafeMutableRawBufferPointer(buffer))
+                written = min(count, missing)
+            }
+        }
+        return count
+    }
+
     /// Makes room for so many bytes more. What a header announces is not believed: memory is taken as bytes come, in
     /// steps that grow, so that a long message is not copied often.
     mutating func reserve(_ count: Int, limit: Int) {
         guard let body = begun?.body, body.capacity < body.count + count else { return }
-        let wanted = max(body.count + count, min(4 * body.count, limit))
+        let wanted = max(body.count + count, min(Self.growth * body.count, limit))
         var grown: [UInt8] = []
         grown.reserveCapacity(wanted)
         // Before anything is written there.

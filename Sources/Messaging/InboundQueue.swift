@@ -9,48 +9,6 @@ internal import Wire
 /// what nobody takes is kept in the backlog, which the peer's credit bounds. In the Node dialect, which has no credit,
 /// the kernel keeps it.
 struct InboundQueue {
-    enum Step {
-        /// Read from the socket, and say what came of it.
-        case read
-        /// A plain message for the consumers.
-        case deliver(InboundMessage)
-        indirect case fail(ChannelError)
-        /// What becomes of a frame with an id; to be answered by `found`.
-        case lookUp(FrameHeader)
-        indirect case conversation(ConversationKey, ConversationEvent)
-        /// A conversation of the peer's is over that nobody has heard of, because its first message never was whole.
-        case release(ConversationKey)
-        indirect case hello(Hello)
-        /// The peer lets this side send and open more.
-        case credit(id: UInt64, limit: UInt64, highestID: UInt64)
-        /// The peer lets this side open more, and says so of an id that has ended.
-        case allowed(highestID: UInt64)
-        /// Let the peer send more.
-        case grant(id: UInt64, limit: UInt64)
-        /// Answer a ping.
-        case ping(UInt64)
-        case pong(UInt64)
-        /// Of the Node dialect.
-        case answer([UInt8])
-        case acknowledged
-        case refused
-        /// The peer says no more, or nothing more of it is read.
-        case peerEnded
-        /// The peer broke the protocol: tell it why the channel ends here.
-        indirect case abort(WireError)
-        /// The peer has given the channel up, or its stream has ended: nothing that is written is read.
-        case peerGone(Closing)
-        /// All that the peer said has been read. Somebody may still be about to come for what is unread, or for the
-        /// error that was told.
-        case exhausted(hasUnread: Bool)
-        /// All that the peer said has been delivered.
-        case delivered
-        /// The turn has done its share.
-        case yield
-        /// Nothing is to be done for now.
-        case wait
-    }
-
     /// A turn reads at most this often from one channel, so that a peer that floods does not keep the others waiting.
     private static let readsPerTurn = 8
     /// More than this is not kept of lines that stand before an answer that is waited for.
@@ -91,7 +49,7 @@ struct InboundQueue {
     private var countAfterPeerProcess = 0
     private var readsInTurn = 0
     /// The peer has closed its end with something of ours unread.
-    private(set) var hasPeerLeftUnread = false
+    var hasPeerLeftUnread = false
     var handles = ReceivedHandles<SharedDescriptors>()
 
     // MARK: What was read
@@ -99,7 +57,7 @@ struct InboundQueue {
     /// Lent by the owner until it is used up.
     var input = UnsafeRawBufferPointer(start: nil, count: 0)
     /// What was lent, and had to be given back before it was used up.
-    private var held: [UInt8] = []
+    var held: [UInt8] = []
     var frames = FrameReader()
     var lines: LineDecoder
     /// The frame whose body comes next.
@@ -119,7 +77,7 @@ struct InboundQueue {
 
     // MARK: The end
 
-    private enum End {
+    enum End {
         case none
         /// Nothing more comes but, in the native dialect, control frames. The error is to be told after all messages.
         case data(ChannelError?)
@@ -127,12 +85,12 @@ struct InboundQueue {
         case delivered
     }
 
-    private var end = End.none
-    private var isExhaustedTold = false
+    var end = End.none
+    var isExhaustedTold = false
     /// An error has been told at the end.
-    private var hasFailed = false
+    var hasFailed = false
     /// Nothing more is read at all.
-    private(set) var isStreamEnded = false
+    var isStreamEnded = false
     /// Steps that are due before anything else.
     var due: [Step] = []
 
@@ -179,14 +137,18 @@ struct InboundQueue {
     }
 
     /// Bytes that have been read; they stay where they are until `settle`, or until they are used up.
-    mutating func received(_ bytes: UnsafeRawBufferPointer, arrived: ArrivedHandles?, filledBuffer: Bool) {
-        let range = readCount..<readCount + UInt64(bytes.count)
+    ///
+    /// - Parameter direct: how many have been read before them, to where a message is gathered.
+    mutating func received(
+        _ bytes: UnsafeRawBufferPointer, direct: Int = 0, arrived: ArrivedHandles?, filledBuffer: Bool
+    ) {
+        let range = readCount..<readCount + UInt64(direct + bytes.count)
         readCount = range.upperBound
         if let arrived {
             let list = arrived.handles
             handles.add(list, count: list.count, isTruncated: arrived.isTruncated, range: range)
         }
-        if isPeerProcessEnded { countAfterPeerProcess += bytes.count }
+        if isPeerProcessEnded { countAfterPeerProcess += direct + bytes.count }
         // A short read has emptied the socket, unless handles ended it, and an edge tells of what comes after it; but
         // the edge of the peer's end may have been told already.
         isReadable = filledBuffer || arrived != nil || isPeerClosed || isPeerProcessEnded
@@ -213,41 +175,6 @@ struct InboundQueue {
     /// Whether enough has been read of a peer that has ended.
     var hasReadEnough: Bool {
         countAfterPeerProcess > Self.readAfterPeerProcess || handles.batchCount > Self.batchesAfterPeerProcess
-    }
-
-    /// The end of the stream has been read, or nothing more can be.
-    ///
-    /// - Parameters:
-    ///   - error: why nothing more can be read, where that is not the peer's doing.
-    ///   - leftUnread: the peer closed its end with something of ours unread.
-    mutating func streamEnded(_ error: ChannelError? = nil, leftUnread: Bool = false) {
-        if isStreamEnded { return }
-        isStreamEnded = true
-        isReadable = false
-        hasPeerLeftUnread = hasPeerLeftUnread || leftUnread
-        // A direction of Node's ends by itself. The end of frames is a frame, and without it the peer is gone.
-        if dialect.isNative || error != nil { due.append(.peerGone(.byPeer)) }
-        endData(error ?? (hasBegun ? violation(.truncated) : nil))
-    }
-
-    /// Whether a message, or a frame, has come in part.
-    private var hasBegun: Bool {
-        if isExhausted { return false }
-        if !dialect.isNative { return lines.openPosition != nil }
-        return frames.openPosition != nil || frame != nil || main.begun != nil
-            || lanes.contains { $0.value.begun != nil }
-    }
-
-    /// The socket is about to be closed: all that matters has been read.
-    mutating func stopReading() {
-        isStreamEnded = true
-        isReadable = false
-    }
-
-    /// Ends it before anything was read.
-    mutating func discard() {
-        isStreamEnded = true
-        end = .delivered
     }
 
     // MARK: Steps
@@ -327,76 +254,4 @@ struct InboundQueue {
             }
         }
     }
-
-    // MARK: The end
-
-    /// Nothing that comes after a broken frame can be trusted.
-    mutating func violated(_ error: WireError) -> Step {
-        isStreamEnded = true
-        isReadable = false
-        endData(violation(error))
-        return .abort(error)
-    }
-
-    /// A peer that does not speak the protocol at all is told as that.
-    private func violation(_ error: WireError) -> ChannelError {
-        let opening = dialect.isNative ? frames.foreignOpening : nil
-        return opening.map { .notSpoken(opening: $0, error) } ?? .protocolViolation(error)
-    }
-
-    /// The peer has given up.
-    mutating func aborted(_ abort: Abort) {
-        isStreamEnded = true
-        isReadable = false
-        due.append(.peerGone(.protocolViolation))
-        endData(.aborted(abort))
-    }
-
-    /// The peer says no more.
-    mutating func endData(_ error: ChannelError?) {
-        if isStreamEnded {
-            input = UnsafeRawBufferPointer(start: nil, count: 0)
-            held = []
-            _ = handles.removeAll()
-        }
-        switch end {
-        case .none:
-            end = .data(error)
-        case .data(let earlier):
-            // What goes wrong after the end of the data is told, too.
-            end = .data(earlier ?? error)
-            return
-        case .delivered:
-            if let error { due.append(.fail(error)) }
-            return
-        }
-        main.begun = nil
-        main.hasEnded = true
-        lanes.removeAll()
-        due.append(.peerEnded)
-    }
-
-    private mutating func endStep() -> Step? {
-        guard case .data(let error) = end else { return nil }
-        // In their order: what is kept for a consumer goes before.
-        let isNext = backlog.isEmpty && (canDeliver || !hasConsumer)
-        if isNext, let error {
-            end = .data(nil)
-            hasFailed = true
-            return .fail(error)
-        }
-        if !isExhaustedTold {
-            isExhaustedTold = true
-            return .exhausted(hasUnread: hasUnread || hasFailed)
-        }
-        guard backlog.isEmpty, canDeliver else { return nil }
-        end = .delivered
-        return .delivered
-    }
-}
-
-/// Handles that came with the bytes of a read; some of them may have been lost.
-struct ArrivedHandles {
-    let handles: SharedDescriptors
-    let isTruncated: Bool
 }

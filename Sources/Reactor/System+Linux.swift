@@ -69,19 +69,28 @@
         /// Reads what is there; 0 is the end of the stream. Never waits.
         ///
         /// - Parameters:
+        ///   - first: where the bytes go that come first; the buffer is for those behind them.
         ///   - takesHandles: whether descriptors that come with the bytes are taken; otherwise they are closed, and
         ///     count as truncated.
         ///   - arrived: called where descriptors came.
         package static func receive(
-            _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, takesHandles: Bool,
-            arrived: (consuming Arrival) -> Void
+            _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer,
+            after first: UnsafeMutableRawBufferPointer = UnsafeMutableRawBufferPointer(start: nil, count: 0),
+            takesHandles: Bool, arrived: (consuming Arrival) -> Void
         ) throws(Errno) -> Int {
             try withUnsafeTemporaryAllocation(of: CInt.self, capacity: maximumHandleCount) { numbers throws(Errno) in
                 var arrival = clinux_arrival()
+                var parts = (
+                    iovec(iov_base: first.baseAddress, iov_len: first.count),
+                    iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
+                )
                 let count = try check {
-                    clinux_receive(
-                        descriptor, buffer.baseAddress, buffer.count, takesHandles ? numbers.baseAddress : nil, &arrival
-                    )
+                    withUnsafeBytes(of: &parts) { parts in
+                        let parts = parts.assumingMemoryBound(to: iovec.self)[(first.isEmpty ? 1 : 0)...]
+                        return clinux_receive(
+                            descriptor, UnsafeBufferPointer(rebasing: parts).baseAddress, CInt(parts.count),
+                            takesHandles ? numbers.baseAddress : nil, &arrival)
+                    }
                 }
                 if arrival.handle_count > 0 || arrival.truncated {
                     arrived(

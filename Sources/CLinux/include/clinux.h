@@ -45,7 +45,8 @@ struct clinux_arrival {
 /// Receives without waiting, whatever the flags of the descriptor are. Descriptors that come with it are marked
 /// close-on-exec and written to `handles`, which has room for all that can come; where it is NULL they are closed.
 /// `*arrival` is written only where some came.
-ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity, int *handles, struct clinux_arrival *arrival);
+ssize_t clinux_receive(
+    int descriptor, const struct iovec *parts, int count_of_parts, int *handles, struct clinux_arrival *arrival);
 
 /// A pipe, both ends close-on-exec: the one to read from first.
 int clinux_pipe(int descriptors[2]);

@@ -6,9 +6,6 @@ internal import Wire
 extension InboundQueue {
     /// What a header alone reserves at most.
     private static let reservedCount = 64 * 1024
-    /// From here on a message is so long that its bytes are better read to where they belong than copied there.
-    private static let directSize = 256 * 1024
-
     mutating func takeBody(
         of frame: FrameInProgress, from input: inout UnsafeRawBufferPointer
     ) throws(WireError) -> Step? {
@@ -101,8 +98,8 @@ extension InboundQueue {
     var readsDirectly: Bool {
         guard let frame, !hasInput, frames.missing > 0 else { return false }
         switch frame.destination {
-        case .main: return main.gathersAtLeast(Self.directSize)
-        case .conversation: return lanes[frame.header.id]?.gathersAtLeast(Self.directSize) ?? false
+        case .main: return main.gathersAtLeast(directSize)
+        case .conversation: return lanes[frame.header.id]?.gathersAtLeast(directSize) ?? false
         case .control, .nowhere: return false
         }
     }

@@ -70,6 +70,8 @@ struct InboundQueue {
     /// Those whose begun messages wait for others to be finished.
     var stalled: Set<UInt64> = []
     let announcedWindow: Int
+    /// From here on a message is so long that its bytes are better read to where they belong than copied there.
+    var directSize = 256 * 1024
     var backlog = Backlog()
     /// Memory of a message before, to gather the next in: fresh memory of such a size costs more than what is written
     /// to it. Lent by the owner.

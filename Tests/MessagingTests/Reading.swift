@@ -165,6 +165,8 @@ struct SideReader {
             messageLimit: side.messageLimit, window: side.window, mainWindow: side.window, ids: side.ids)
         inbound = InboundQueue(dialect: .native, limits: limits)
         inbound.hasConsumer = side.hasConsumer
+        // As short messages are where the bytes are kept until somebody has read them; as long ones otherwise.
+        if !settles { inbound.directSize = 0 }
         outbound = OutboundQueue(
             highWaterMark: 1 << 20, limit: 1 << 20, isMaker: side.isMaker, peerIDs: side.ids)
     }
@@ -177,7 +179,7 @@ struct SideReader {
         defer { memory.deallocate() }
         memory.copyBytes(from: portion)
         inbound.beginTurn()
-        inbound.received(UnsafeRawBufferPointer(memory), arrived: handles, filledBuffer: true)
+        inbound.read(UnsafeRawBufferPointer(memory), handles)
         takeSteps()
         precondition(!inbound.hasInput, "it waits for more and has not used what it has")
     }
@@ -308,5 +310,20 @@ struct SideReader {
 
     private static func numbers(_ numbers: UInt64...) -> Reading.Content {
         .bytes(Bytes(numbers.flatMap { number in withUnsafeBytes(of: number.bigEndian) { Array($0) } }))
+    }
+}
+
+extension InboundQueue {
+    /// A read that gives these bytes: to the message that they belong to, where the queue wants that.
+    mutating func read(_ bytes: UnsafeRawBufferPointer, _ arrived: ArrivedHandles?) {
+        var direct = 0
+        if readsDirectly {
+            direct = readDirectly { space in
+                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(space.count)))
+                return bytes.count
+            }.direct
+        }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[direct...])
+        received(rest, direct: direct, arrived: arrived, filledBuffer: true)
     }
 }

@@ -37,6 +37,8 @@ final class ValueSide {
     init(isMaker: Bool = true, limits: ChannelLimits = ChannelLimits(), saysHello: Bool = true) {
         self.limits = limits
         inbound = InboundQueue(dialect: .native, limits: limits)
+        // Messages of most tests are short.
+        inbound.directSize = 300
         outbound = OutboundQueue(
             highWaterMark: limits.highWaterMark, limit: limits.queueLimit, isMaker: isMaker, peerIDs: limits.ids)
         if saysHello { act { $0.say { $0.hello(Self.hello(limits)) } } }
@@ -114,7 +116,7 @@ final class ValueSide {
         switch source() {
         case .bytes(let bytes, let arrived):
             bytes.withUnsafeBytes { buffer in
-                inbound.received(buffer, arrived: arrived, filledBuffer: true)
+                inbound.read(buffer, arrived)
                 while inbound.hasInput { perform(inbound.next()) }
             }
             return true

@@ -232,6 +232,51 @@ struct InboundQueueTests {
         #expect(side.takeLog() == ["grant 1 393276"])
     }
 
+    @Test("what is read to where it is gathered is the same, and costs the same, as what is copied there")
+    func readDirectly() throws {
+        let opening = Frame.frame(.bytes, [.meta, .more], id: 1, [0, 2] + Array("{}".utf8) + [9])
+        let frames = [Frame.bytes(9, .more), opening] + (1...9).flatMap { number -> [[UInt8]] in
+            let flags: FrameFlags = number == 9 ? .none : .more
+            let body = (0..<(number * 3000)).map { UInt8(truncatingIfNeeded: $0 / number) }
+            return [Frame.frame(.bytes, flags, body), Frame.frame(.bytes, flags, id: 1, body)]
+        }
+        let next = Frame.message("1")
+        // A read goes to the end of the body, a little further, or not so far.
+        for further in [-1, 0, 1, FrameHeader.size, FrameHeader.size + 5] {
+            var portions: [[UInt8]] = []
+            var rest = frames.flatMap(\.self) + next
+            var borders: [Int] = []
+            for frame in frames {
+                borders += [(borders.last ?? 0) + FrameHeader.size, (borders.last ?? 0) + frame.count + further]
+            }
+            var position = 0
+            for border in borders where border > position {
+                portions.append(Array(rest.prefix(border - position)))
+                rest.removeFirst(min(border - position, rest.count))
+                position = border
+            }
+            var logs: [[String]] = []
+            var contents: [[UInt8]] = []
+            for directSize in [0, Int.max] {
+                let side = try side()
+                side.inbound.directSize = directSize
+                side.received = { message in if case .bytes(let bytes) = message.content { contents.append(bytes) } }
+                side.happened = { _, event in
+                    guard case .message(let message, _, _, let cost) = event else { return }
+                    if case .bytes(let bytes) = message.content { contents.append(bytes) }
+                    side.note("cost \(cost)")
+                    side.took(.peer(1), cost: cost)
+                }
+                side.read((portions + [rest]).map { .bytes($0) })
+                logs.append(side.takeLog())
+                #expect(side.inbound.main.credit.taken == side.inbound.main.credit.offset)
+            }
+            #expect(logs[0] == logs[1] && logs[0].last == "1", "\(further)")
+            #expect(contents.count == 4 && contents[0] == contents[2] && contents[1] == contents[3])
+            #expect(contents.map(\.count) == [135_009, 135_001, 135_009, 135_001])
+        }
+    }
+
     @Test("a frame that goes far beyond the limit is made up for")
     func farBeyond() throws {
         let side = try side()

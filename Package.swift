@@ -41,6 +41,10 @@ let package = Package(
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
         .executableTarget(name: "fixture-peer", dependencies: ["Fork"], path: "Tests/Fixtures/Peer"),
+        // Run by the benchmarks.
+        .executableTarget(
+            name: "fixture-behind", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec"],
+            path: "Tests/Fixtures/Behind"),
         .testTarget(name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Wire"]),
         .testTarget(
             name: "IntegrationTests",

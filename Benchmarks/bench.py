@@ -14,6 +14,8 @@ def main():
     chosen = peers.available(options.peer)
     if any(WORKLOADS[name].is_static for name in names) and not peers.build_statically(chosen):
         names = [name for name in names if not WORKLOADS[name].is_static]
+    if "behind" in names and "ours" in chosen:
+        peers.build_inner()
     share = 0.2 if options.quick else 1
     rounds = options.rounds or (2 if options.quick else 5)
     children = options.children or (50 if options.quick else 500)

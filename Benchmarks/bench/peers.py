@@ -15,6 +15,8 @@ OURS = BUILD / "release"
 OURS_STATIC = BUILD / "static/release"
 # Where `make deps-bench` puts the newest Node.js and Deno.
 NEWEST = HERE.parent / ".build-bench/peers"
+# What has no public face yet is measured by a program of the package's own.
+INNER = HERE.parent / ".build-bench/inner"
 BENCH_C_KINDS = ("round-trip", "to-parent", "to-child", "handles")
 
 
@@ -39,6 +41,8 @@ def command(peer, workload, count, size, is_static=False):
     """What runs the workload with the peer."""
     values = [workload, str(count), str(size)]
     parent = HERE / "Peers/node/parent.cjs"
+    if workload == "behind":
+        return [INNER / "release/fixture-behind", str(count), str(size)]
     if peer in ("ours", "ours-node"):
         ours = OURS_STATIC if is_static else OURS
         return [ours / "BenchParent", *values] + ([HERE / "Peers/node/child.cjs"] if peer == "ours-node" else [])
@@ -80,6 +84,13 @@ def build_ours():
     if subprocess.run(static, stdout=sys.stderr).returncode != 0:
         print("The static build has failed; linking the Swift runtime dynamically.", file=sys.stderr)
         require(subprocess.run(swift_build(), stdout=sys.stderr).returncode, "swift build")
+
+
+@functools.cache
+def build_inner():
+    build = ["swift", "build", "--configuration", "release", "--package-path", HERE.parent, "--scratch-path", INNER,
+             "--product", "fixture-behind"]
+    require(subprocess.run(build, stdout=sys.stderr).returncode, "swift build")
 
 
 def build_statically(chosen):

@@ -159,6 +159,11 @@ WORKLOADS = {
     **in_bytes("string", "1 MB", 1 << 20, {"node": 3}, ours=100, c=500, node=30, advanced=80, python=120),
     **in_bytes("bytes", "1 MB", 10**6, {"c": 0.8}, ours=500, c=1_000, advanced=150, python=200),
     **in_bytes("bytes", "64 MB", 64 * 10**6, {}, ours=6, c=8, advanced=3, python=3),
+    "behind": Workload(
+        "behind", counts(200),
+        [Measure("p50", "ms", 2, 1000, is_better_high=False), Measure("p99", "ms", 2, 1000, is_better_high=False)],
+        64 * 10**6, "a conversation's small message and its answer, behind 64 MB",
+    ),
     **senders(200_000),
     **sending("string", "a string of 10 KB", 10_000, ours=5_000, ours_node=5_000),
     **sending("integers", "1,000 integers", 1_000, ours=5_000, ours_node=5_000),

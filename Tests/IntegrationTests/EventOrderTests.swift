@@ -19,7 +19,8 @@ struct EventOrderTests {
             try await closed(child)
             try await eventually("all messages") { recorder.messages.count == 100 }
             isInOrder = recorder.all == [.spawn] + messages + end
-            #expect(isInOrder || recorder.all == [.spawn] + end + messages, "\(recorder.all.map { "\($0)".prefix(40) })")
+            #expect(
+                isInOrder || recorder.all == [.spawn] + end + messages, "\(recorder.all.map { "\($0)".prefix(40) })")
         }
         #expect(isInOrder)
     }

@@ -261,7 +261,9 @@ struct ChannelEndTests {
     func messagesAroundGarbage() async throws {
         let (one, two) = try End.facingSocket()
         try two.writeHello(messageLimit: 4 << 20)
-        two.writeAll(frame(.message, "1".utf8) + [0, 0, 0, 12, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] + frame(.message, "2".utf8))
+        two.writeAll(
+            frame(.message, "1".utf8) + [0, 0, 0, 12, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] + frame(.message, "2".utf8)
+        )
         let wanted: [Event] = [.json(1), .failed("protocolViolation \(WireError.unknownKind(0x77))"), .delivered]
         #expect(try await one.allEvents() == wanted)
     }

@@ -213,7 +213,8 @@ struct ChannelTests {
         for _ in 0..<200 { try one.channel.send(bytes: [UInt8](repeating: 9, count: 20_000)) }
         try await eventually("the window is used up") {
             let isAllGranted = two.channel.inbound.queue.main.credit.limit >= 1 << 20
-            return isAllGranted && one.channel.outbound.withLock { $0.queue.awaitsPeer && $0.queue.main.credit.offset >= 1 << 20 }
+            return isAllGranted
+                && one.channel.outbound.withLock { $0.queue.awaitsPeer && $0.queue.main.credit.offset >= 1 << 20 }
         }
         let queued = one.channel.outbound.withLock { $0.queue.queuedCount }
         #expect(queued >= 200 * 20_000 - (1 << 20) - 20_064)

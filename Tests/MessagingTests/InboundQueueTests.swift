@@ -122,7 +122,10 @@ struct InboundQueueTests {
     func violation() throws {
         let bad = Frame.message("1") + Frame.message("2") + Frame.cancel(9) + Frame.message("3")
         let expected = ["abort: idNotOpened", "ended"]
-        #expect(log(bad, try side()) == ["1", "2"] + expected + ["error: idNotOpened", "exhausted, some unread", "delivered"])
+        #expect(
+            log(bad, try side()) == ["1", "2"] + expected + [
+                "error: idNotOpened", "exhausted, some unread", "delivered",
+            ])
         let later = try side(hasConsumer: false)
         #expect(log(bad, later) == expected + ["exhausted, some unread"])
         later.inbound.hasConsumer = true
@@ -235,11 +238,13 @@ struct InboundQueueTests {
     @Test("what is read to where it is gathered is the same, and costs the same, as what is copied there")
     func readDirectly() throws {
         let opening = Frame.frame(.bytes, [.meta, .more], id: 1, [0, 2] + Array("{}".utf8) + [9])
-        let frames = [Frame.bytes(9, .more), opening] + (1...9).flatMap { number -> [[UInt8]] in
-            let flags: FrameFlags = number == 9 ? .none : .more
-            let body = (0..<(number * 3000)).map { UInt8(truncatingIfNeeded: $0 / number) }
-            return [Frame.frame(.bytes, flags, body), Frame.frame(.bytes, flags, id: 1, body)]
-        }
+        let frames =
+            [Frame.bytes(9, .more), opening]
+            + (1...9).flatMap { number -> [[UInt8]] in
+                let flags: FrameFlags = number == 9 ? .none : .more
+                let body = (0..<(number * 3000)).map { UInt8(truncatingIfNeeded: $0 / number) }
+                return [Frame.frame(.bytes, flags, body), Frame.frame(.bytes, flags, id: 1, body)]
+            }
         let next = Frame.message("1")
         // A read goes to the end of the body, a little further, or not so far.
         for further in [-1, 0, 1, FrameHeader.size, FrameHeader.size + 5] {
@@ -422,7 +427,9 @@ struct InboundQueueTests {
     @Test("an abort is told of once, and nothing is read after it; also after the end")
     func abort() throws {
         let abort = try Abort(code: Abort.notTaken, message: "x").frame()
-        let expected = ["gone: protocolViolation", "ended", "error: aborted: notTaken", "exhausted, some unread", "delivered"]
+        let expected = [
+            "gone: protocolViolation", "ended", "error: aborted: notTaken", "exhausted, some unread", "delivered",
+        ]
         #expect(log(Frame.message("1") + abort + Frame.message("2") + [1, 2], try side()) == ["1"] + expected)
         let after = log(Frame.end() + abort, try side())
         #expect(after.filter { $0.hasPrefix("error") } == ["error: aborted: notTaken"])

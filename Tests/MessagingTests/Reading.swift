@@ -318,10 +318,11 @@ extension InboundQueue {
     mutating func read(_ bytes: UnsafeRawBufferPointer, _ arrived: ArrivedHandles?) {
         var direct = 0
         if readsDirectly {
-            direct = readDirectly { space in
-                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(space.count)))
-                return bytes.count
-            }.direct
+            direct =
+                readDirectly { space in
+                    space.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(space.count)))
+                    return bytes.count
+                }.direct
         }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[direct...])
         received(rest, direct: direct, arrived: arrived, filledBuffer: true)

@@ -54,7 +54,8 @@ package struct Hello: Equatable, Sendable {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             try JSONText.append(feature, to: &bytes)
         }
-        bytes += """
+        bytes +=
+            """
             ],"limits":{"message":\(limits.message),"window":\(limits.window),"ids":\(limits.ids)}}
             """.utf8
         FrameHeader(kind: .hello, bodyCount: bytes.count - FrameHeader.size).write(to: &bytes, at: 0)

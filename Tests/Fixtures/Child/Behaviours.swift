@@ -67,6 +67,21 @@ func large(count: Int, size: Int, end: String) throws {
     }
 }
 
+/// Sends as many numbered messages as it expects, all at once, and then ends as it is told to: disconnects first, waits
+/// for the parent to do so, or exits as soon as all have come, with its own still on their way.
+func sendBothWays(count: Int, size: Int, end: String) throws {
+    nonisolated(unsafe) var received = 0
+    Process.onMessage { message in
+        guard message.bytes == [UInt8](repeating: UInt8(received & 255), count: size) else { exit(2) }
+        received += 1
+        if received == count, end == "exit" { exit(0) }
+    }
+    Process.onDisconnect { exit(received == count ? 0 : 1) }
+    for number in 0..<count { try Process.enqueue(bytes: [UInt8](repeating: UInt8(number & 255), count: size)) }
+    if end == "disconnect" { Process.disconnect() }
+    Process.serve()
+}
+
 /// Ends well where as many messages of the size came as expected before the disconnect.
 func countUntilDisconnect(expected: Int, size: Int) {
     nonisolated(unsafe) var count = 0

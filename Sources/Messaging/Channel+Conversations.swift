@@ -81,11 +81,7 @@ extension Channel {
     /// Nobody works any more on a conversation that the peer has opened; the peer may open another one.
     package func release(_ key: ConversationKey) {
         if key.isOwn { return }
-        act { queue in
-            queue.conversations.release()
-            guard let highest = queue.conversations.grant() else { return .none }
-            return queue.say { $0.allowIDs(upTo: highest) }
-        }
+        act { $0.release(key) }
     }
 
     /// Asks for a pong. Of several that are not written yet only the last is.

@@ -17,6 +17,8 @@ struct Conversations {
         let key: ConversationKey
         var hasEndedHere = false
         var hasEndedThere = false
+        /// Nobody works on it any more.
+        var isReleased = false
     }
 
     /// What becomes of a frame with an id.
@@ -39,7 +41,10 @@ struct Conversations {
     private var highestOwn: UInt64 = 0
     /// How many of the peer's may be open, or still be worked on.
     private let peerLimit: Int
+    /// How many are.
     private var peerCount = 0
+    /// Those that have ended, and are still worked on.
+    private var endedUnreleased: Set<UInt64> = []
     private var peerOpenedCount = 0
     /// The highest id that the peer may open, as it has been told.
     private var toldHighestPeer: UInt64
@@ -103,6 +108,8 @@ struct Conversations {
         guard let entry = entries.removeValue(forKey: id) else { return }
         ids[entry.key] = nil
         ended.append(id)
+        if entry.key.isOwn { return }
+        if entry.isReleased { peerCount -= 1 } else { endedUnreleased.insert(id) }
     }
 
     /// The ids that have ended since the last call, for who still keeps something of them.
@@ -166,9 +173,12 @@ struct Conversations {
         return over.map { ($0.key, $0.value.key) }
     }
 
-    /// Nobody works any more on a conversation that the peer has opened.
-    mutating func release() {
-        peerCount -= 1
+    /// Nobody works any more on a conversation that the peer has opened. There is room for another one as soon as it has
+    /// ended, too: a peer that reads no answers can't open more for ever.
+    mutating func release(_ key: ConversationKey) {
+        if key.isOwn { return }
+        entries[key.number]?.isReleased = true
+        if endedUnreleased.remove(key.number) != nil { peerCount -= 1 }
     }
 
     /// The highest id that the peer may open, where it is time to tell it: it has less than half left.

@@ -56,14 +56,14 @@ extension OutboundQueue {
         let verdict = try conversations.receive(frame)
         let key = before ?? conversations.key(of: frame.id)
         if verdict == .opening, let key {
-            if hasSaidEnd {
+            if !mayAnswer {
                 // It has crossed the end of this side, which owes a message here: it is over for both.
                 conversations.remove(frame.id)
-                conversations.release()
+                conversations.release(key)
                 return (.late, nil)
             }
             lanes[key] = OutboundLane(id: frame.id, credit: newCredit)
-            if let highest = conversations.grant() { control.allowIDs(upTo: highest) }
+            allowMore()
         }
         return (verdict, key)
     }
@@ -82,6 +82,17 @@ extension OutboundQueue {
         case .message, .lost, .abandoned:
             break
         }
+        return nextAction()
+    }
+
+    /// Lets the peer open more, where there is room for that and it is time to say so.
+    mutating func allowMore() {
+        if let highest = conversations.grant() { control.allowIDs(upTo: highest) }
+    }
+
+    /// Nobody works any more on a conversation that the peer has opened.
+    mutating func release(_ key: ConversationKey) -> Action {
+        conversations.release(key)
         return nextAction()
     }
 

@@ -125,11 +125,11 @@ struct OutboundQueue {
         }
     }
 
-    /// Whether no data of this side's follows any more.
-    var hasSaidEnd: Bool {
+    /// Whether this side may still say something in a conversation that the peer opens now.
+    var mayAnswer: Bool {
         switch state {
-        case .ending, .ended: true
-        case .open, .finishing, .aborting, .failed: false
+        case .open, .finishing: true
+        case .ending, .ended, .aborting, .failed: false
         }
     }
 
@@ -293,6 +293,8 @@ struct OutboundQueue {
 
     mutating func nextAction() -> Action {
         if isBatchOut || isBlocked || isFailed { return .none }
+        // Whatever has ended a conversation of the peer's.
+        allowMore()
         if hasBatch { return .write }
         switch state {
         case .aborting(let closing, _):

@@ -118,13 +118,30 @@ struct ConversationsTests {
             // They have ended, and something still works on them.
             #expect(conversations.grant() == nil)
         }
-        conversations.release()
+        conversations.release(.peer(3))
+        conversations.release(.peer(3))
         #expect(conversations.grant() == 9)
         #expect(conversations.grant() == nil)
-        conversations.release()
-        conversations.release()
+        conversations.release(.peer(1))
+        conversations.release(.peer(5))
         #expect(conversations.grant() == 13)
         #expect(conversations.highestPeer == 13)
+    }
+
+    @Test("a conversation that nobody works on makes room once its answer is written")
+    func grantingAfterTheAnswer() throws {
+        var conversations = Conversations(isMaker: false, peerLimit: 2)
+        for id: UInt64 in [1, 3] {
+            #expect(try conversations.receive(header(.message, .meta, id: id)) == .opening)
+            conversations.endThere(id)
+            conversations.release(.peer(id))
+            #expect(conversations.grant() == nil)
+        }
+        conversations.endHere(1)
+        #expect(conversations.grant() == 5)
+        #expect(conversations.grant() == nil)
+        conversations.remove(3)
+        #expect(conversations.grant() == 7)
     }
 
     @Test("opening and ending in a loop gains nothing")

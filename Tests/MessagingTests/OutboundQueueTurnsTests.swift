@@ -199,9 +199,13 @@ struct OutboundQueueTurnsTests {
     func allowing() throws {
         let side = side(own: ChannelLimits(ids: 4), isMaker: false)
         for id: UInt64 in [1, 3, 5, 7] {
-            _ = try receive(id, side, [.meta, .open])
+            let key = try #require(try receive(id, side, [.meta, .open]))
             // Too early to be worth a frame. It must not be forgotten.
-            if id == 1 { side.release(.peer(id)) }
+            if id == 1 {
+                _ = side.outbound.cancel(key)
+                side.release(key)
+                #expect(list(side.writeAll()) == ["cancel 1"])
+            }
         }
         #expect(list(side.writeAll()) == ["credit"])
         #expect(side.outbound.conversations.highestPeer == 9)

@@ -256,11 +256,7 @@ final class ValueSide {
     func release(_ key: ConversationKey) {
         if key.isOwn { return }
         note("release \(key.text)")
-        act { queue in
-            queue.conversations.release()
-            guard let highest = queue.conversations.grant() else { return .none }
-            return queue.say { $0.allowIDs(upTo: highest) }
-        }
+        act { $0.release(key) }
     }
 
     func cancel(_ key: ConversationKey) {

@@ -51,7 +51,7 @@ struct OutboundQueue {
 
     let highWaterMark: Int
     let limit: Int
-    private(set) var state = State.open
+    var state = State.open
     /// Frames and lines in the order in which they are written, and how many bytes they are.
     var ready = Deque<Chunk>()
     var control = ControlFrames()
@@ -69,7 +69,7 @@ struct OutboundQueue {
     /// What the peer has announced; the floors before its hello.
     var peerLimits: Hello.Limits?
     var progress = WriteProgress()
-    private(set) var isBatchOut = false
+    var isBatchOut = false
     /// The socket was full; the next batch waits until it is writable.
     private var isBlocked = false
     private var countWhenBlocked = 0
@@ -77,7 +77,7 @@ struct OutboundQueue {
     /// Where handles are acknowledged.
     var handshake: HandleHandshake?
     /// Why the rest of what had been accepted was thrown away, where that has happened.
-    private(set) var loss: Closing?
+    var loss: Closing?
     /// How many messages were thrown away that had been accepted.
     var lostCount = 0
     /// What was thrown away, until the owner lets it go: the end of its handles takes system calls.
@@ -133,63 +133,7 @@ struct OutboundQueue {
         }
     }
 
-    private var isFailed: Bool { if case .failed = state { true } else { false } }
-
-    // MARK: Accepting
-
-    func checkRoom(for count: Int) throws(AcceptError) {
-        if let closing { throw .closed(closing) }
-        // One message is taken by an empty queue whatever its size: the limit on messages has its own name.
-        if queuedCount > 0, queuedCount + count > limit { throw .full(queued: queuedCount) }
-    }
-
-    /// Queues a plain message. Returns a buffer that can be used again.
-    mutating func accept(_ message: consuming OutboundMessage) throws(AcceptError) -> [UInt8] {
-        try checkRoom(for: message.bytes.count)
-        guard mayPass(message) else {
-            progress.accepted(message.queuedCount)
-            defer { enqueue(.main) }
-            if message.isFrame { return main.append(frame: message, epoch: progress.epoch) }
-            main.append(message, epoch: progress.epoch)
-            return []
-        }
-        main.credit.spend(message.cost)
-        progress.accepted(message.bytes.count)
-        guard message.handles == nil else {
-            ready.append(
-                Chunk(message.bytes, .frames, handles: message.handles, epoch: progress.epoch))
-            return []
-        }
-        return join(message.takeBytes(), .frames)
-    }
-
-    /// Queues a line of the Node dialect. Returns a buffer that can be used again.
-    mutating func accept(line: consuming [UInt8], handles: OutboundHandles?) throws(AcceptError) -> [UInt8] {
-        try checkRoom(for: line.count)
-        progress.accepted(line.count)
-        guard handles == nil else {
-            ready.append(Chunk(line, .lines, handles: handles, epoch: progress.epoch))
-            return []
-        }
-        return join(line, .lines)
-    }
-
-    /// Whether the message is a frame that can be written next, as far as its id is concerned.
-    private func mayPass(_ message: borrowing OutboundMessage) -> Bool {
-        message.isFrame && main.isEmpty && main.credit.isLeft
-            && (peerLimits != nil || message.messageCount <= Hello.Limits.floor.message)
-    }
-
-    /// Puts whole frames or lines behind the last, in its memory where both are small.
-    private mutating func join(_ bytes: consuming [UInt8], _ content: Chunk.Content) -> [UInt8] {
-        let count = bytes.count
-        guard let last = ready.indices.last, ready[last].takes(count, content, epoch: progress.epoch) else {
-            ready.append(Chunk(consume bytes, content, epoch: progress.epoch))
-            return []
-        }
-        ready[last].append(bytes)
-        return bytes
-    }
+    var isFailed: Bool { if case .failed = state { true } else { false } }
 
     // MARK: Writing
 
@@ -319,72 +263,5 @@ struct OutboundQueue {
     private mutating func wrote(_ chunk: Chunk) {
         count(chunk.count, of: chunk)
         if chunk.content == .end, case .ending(let closing) = state { state = .ended(closing) }
-    }
-
-    // MARK: Ending
-
-    /// Takes no more, and ends after what is queued.
-    mutating func finish(_ closing: Closing) -> Action {
-        guard case .open = state else { return .none }
-        state = .finishing(closing)
-        return nextAction()
-    }
-
-    /// Throws away what is queued. Returns the waiters, who are to be told.
-    mutating func fail(_ closing: Closing) -> [UInt64] {
-        if isFailed { return [] }
-        if queuedCount > 0 { loss = loss ?? closing }
-        // Why it closed first is the better reason.
-        state = .failed(self.closing ?? closing)
-        discardAll()
-        if let handles = handshake?.end()?.handles { discarded.append(handles) }
-        progress.removeAll()
-        return progress.takeWaiters()
-    }
-
-    /// Throws away all that has not been begun, and says goodbye instead. Returns the waiters that wait for nothing.
-    mutating func abort(with frame: [UInt8], _ closing: Closing) -> (action: Action, failed: [UInt64]) {
-        switch state {
-        case .open, .finishing, .ending, .ended: break
-        case .aborting, .failed: return (.none, [])
-        }
-        if queuedCount > 0 { loss = loss ?? closing }
-        // A hello that could not be written yet has to come first.
-        let frame = (control.takeHello() ?? []) + frame
-        state = .aborting(closing, frame: frame)
-        if !isBatchOut { keepOnlyAbort(frame, closing) }
-        return (nextAction(), progress.takeWaiters())
-    }
-
-    /// What is left of the frame that has been begun, and the abort.
-    private mutating func keepOnlyAbort(_ frame: [UInt8], _ closing: Closing) {
-        let begun = begunChunks()
-        let rest = ready.dropFirst(begun.isEmpty ? 0 : begun.count)
-        if let first = ready.first, begun.first?.range != first.range, !begun.isEmpty {
-            lostCount += first.messageCount - (begun.first?.messageCount ?? 0)
-        }
-        ready = Deque(rest)
-        discardAll()
-        progress.removeAll()
-        control = ControlFrames()
-        // Counted no more: nobody waits for it.
-        ready = Deque(begun.map { Chunk($0.bytes, .control, range: $0.range) } + [Chunk(frame, .control)])
-        state = .aborting(closing, frame: nil)
-    }
-
-    /// The chunks of the frame of which a part has been written.
-    private func begunChunks() -> [Chunk] {
-        guard let first = ready.first else { return [] }
-        switch first.content {
-        case .hello:
-            return [first]
-        case .body:
-            // Its header has been written before.
-            return [first]
-        case .header:
-            return first.range.lowerBound > 0 ? Array(ready.prefix(2)) : []
-        case .frames, .lines, .control, .end:
-            return first.onlyBegun().map { [$0] } ?? []
-        }
     }
 }

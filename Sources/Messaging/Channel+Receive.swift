@@ -112,23 +112,20 @@ extension Channel {
     private func receive(into buffer: UnsafeMutableRawBufferPointer) {
         if inbound.queue.hasReadEnough { return streamEnded() }
         var arrived: ArrivedHandles?
-        let takesHandles = inbound.queue.takesHandles
-        let readsDirectly = inbound.queue.readsDirectly
-        // Behind the body of a frame comes the next header. Of that body little shall be copied.
-        let buffer = readsDirectly ? UnsafeMutableRawBufferPointer(rebasing: buffer[..<Self.bufferBehindBody]) : buffer
-        func read(_ space: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
-            try System.receive(descriptor, into: buffer, after: space, takesHandles: takesHandles) { arrival in
-                let isTruncated = arrival.isTruncated
-                arrived = ArrivedHandles(handles: SharedDescriptors(arrival.takeHandles()), isTruncated: isTruncated)
-            }
-        }
         do throws(Errno) {
-            let (count, direct) =
-                if readsDirectly {
-                    try inbound.queue.readDirectly(read)
-                } else {
-                    (try read(UnsafeMutableRawBufferPointer(start: nil, count: 0)), 0)
+            let count: Int
+            var direct = 0
+            var buffer = buffer
+            if inbound.queue.readsDirectly {
+                // Behind the body of a frame comes the next header. Of that one's body little shall be copied.
+                buffer = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Self.bufferBehindBody])
+                let takesHandles = inbound.queue.takesHandles
+                (count, direct) = try inbound.queue.readDirectly { space throws(Errno) in
+                    try Self.read(descriptor, into: buffer, after: space, takesHandles: takesHandles, &arrived)
                 }
+            } else {
+                count = try Self.read(descriptor, into: buffer, takesHandles: inbound.queue.takesHandles, &arrived)
+            }
             if count == 0 { return streamEnded() }
             inbound.queue.received(
                 UnsafeRawBufferPointer(rebasing: buffer[..<(count - direct)]), direct: direct, arrived: arrived,
@@ -140,6 +137,17 @@ extension Channel {
             streamEnded(leftUnread: true)
         } catch {
             streamEnded(.system(error))
+        }
+    }
+
+    private static func read(
+        _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer,
+        after first: UnsafeMutableRawBufferPointer = UnsafeMutableRawBufferPointer(start: nil, count: 0),
+        takesHandles: Bool, _ arrived: inout ArrivedHandles?
+    ) throws(Errno) -> Int {
+        try System.receive(descriptor, into: buffer, after: first, takesHandles: takesHandles) { arrival in
+            let isTruncated = arrival.isTruncated
+            arrived = ArrivedHandles(handles: SharedDescriptors(arrival.takeHandles()), isTruncated: isTruncated)
         }
     }
 

@@ -1,6 +1,7 @@
 #if os(Linux)
     internal import CLinux
-    internal import Glibc
+    // The C library declares `stdout` as a variable, which nothing here changes.
+    @preconcurrency internal import Glibc
     package import SystemPackage
 
     extension System {
@@ -25,6 +26,19 @@
         /// Whether this process has a descriptor of that number.
         package static func isOpen(_ descriptor: CInt) -> Bool {
             fcntl(descriptor, F_GETFD) != -1
+        }
+
+        package static var processID: Int32 { getpid() }
+
+        /// Calls the body when this program returns from `main` or calls `exit`.
+        package static func atExit(_ body: @escaping @convention(c) () -> Void) {
+            atexit(body)
+        }
+
+        /// Lets the C library write each line of the standard output at once, whatever that is. Only before anything
+        /// has been printed.
+        package static func lineBuffersOutput() {
+            setvbuf(stdout, nil, _IOLBF, 0)
         }
 
         /// The path of the running program.

@@ -1,5 +1,5 @@
 #if os(Linux)
-    package import CLinux
+    internal import CLinux
     internal import Glibc
     package import SystemPackage
 
@@ -18,10 +18,22 @@
         /// Writes what the socket takes at once; never waits, never raises SIGPIPE. The handles, which stay the
         /// caller's, ride with the first byte.
         package static func send(
-            _ descriptor: CInt, _ parts: UnsafeBufferPointer<iovec>, handles: UnsafeBufferPointer<CInt>
+            _ descriptor: CInt, _ bytes: UnsafeRawBufferPointer, handles: UnsafeBufferPointer<CInt>
         ) throws(Errno) -> Int {
-            try check {
-                clinux_send(descriptor, parts.baseAddress, CInt(parts.count), handles.baseAddress, CInt(handles.count))
+            var part = iovec(bytes)
+            return try check { clinux_send(descriptor, &part, 1, handles.baseAddress, CInt(handles.count)) }
+        }
+
+        /// The same with several pieces, as if they were one.
+        package static func send(
+            _ descriptor: CInt, _ pieces: [UnsafeRawBufferPointer], handles: UnsafeBufferPointer<CInt>
+        ) throws(Errno) -> Int {
+            try withUnsafeTemporaryAllocation(of: iovec.self, capacity: pieces.count) { parts throws(Errno) in
+                for index in pieces.indices { parts.initializeElement(at: index, to: iovec(pieces[index])) }
+                return try check {
+                    clinux_send(
+                        descriptor, parts.baseAddress, CInt(parts.count), handles.baseAddress, CInt(handles.count))
+                }
             }
         }
 
@@ -95,6 +107,13 @@
         package static func hasBytes(_ descriptor: CInt) -> Bool {
             var byte: UInt8 = 0
             return recv(descriptor, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
+        }
+    }
+
+    extension iovec {
+        /// The kernel only reads what it is sent.
+        fileprivate init(_ bytes: UnsafeRawBufferPointer) {
+            self.init(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
         }
     }
 #endif

@@ -46,8 +46,8 @@ conformance: deps deps-peers ## Hold the peers in Swift, Python and JavaScript a
 mutate: deps-peers ## Put faults into the reader of the peer in Python: a vector or a test has to find each
 	@python3 Protocols/mutate/mutate.py
 
-lint: ## Check the format of the Swift code
-	swift format lint --strict --parallel --recursive $(SOURCES)
+lint: ## Check the format of the Swift code, and how long files and lines are
+	@Scripts/lint.sh $(SOURCES)
 
 format: ## Format the Swift code
 	swift format --in-place --parallel --recursive $(SOURCES)

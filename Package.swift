@@ -28,7 +28,7 @@ let package = Package(
         ),
         .target(name: "JSONCodec", dependencies: ["CJSON"]),
         .target(name: "Wire", dependencies: ["JSONCodec"]),
-        .target(name: "Messaging", dependencies: ["Reactor", "Wire", "JSONCodec", "CLinux", system] + collections),
+        .target(name: "Messaging", dependencies: ["Reactor", "Wire", "JSONCodec", system] + collections),
         .target(
             name: "Fork", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec", logging, system] + collections),
         .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec"]),

@@ -1,10 +1,6 @@
 internal import Reactor
 internal import SystemPackage
 
-#if canImport(Glibc)
-    internal import CLinux
-#endif
-
 extension WriteBatch {
     /// Writes what the socket takes in one system call, and says how much that was.
     func send(to descriptor: CInt) throws(Errno) -> Int {
@@ -17,43 +13,37 @@ extension WriteBatch {
     private func send(to descriptor: CInt, _ handles: UnsafeBufferPointer<CInt>) throws(Errno) -> Int {
         // Most batches are one chunk.
         if rest.isEmpty {
-            return try first.withPart { part throws(Errno) in
-                try withUnsafePointer(to: part) { part throws(Errno) in
-                    try System.send(descriptor, UnsafeBufferPointer(start: part, count: 1), handles: handles)
-                }
-            }
+            return try first.withBytes { bytes throws(Errno) in try System.send(descriptor, bytes, handles: handles) }
         }
-        var parts: [iovec] = []
-        parts.reserveCapacity(1 + rest.count)
-        return try first.withPart { part throws(Errno) in
-            parts.append(part)
-            return try Self.collect(rest[...], &parts) { parts throws(Errno) in
-                try parts.withUnsafeBufferPointer { parts throws(Errno) in
-                    try System.send(descriptor, parts, handles: handles)
-                }
+        var pieces: [UnsafeRawBufferPointer] = []
+        pieces.reserveCapacity(1 + rest.count)
+        return try first.withBytes { bytes throws(Errno) in
+            pieces.append(bytes)
+            return try Self.collect(rest[...], &pieces) { pieces throws(Errno) in
+                try System.send(descriptor, pieces, handles: handles)
             }
         }
     }
 
     /// Holds every chunk's memory still, one inside the other, until the call has been made.
     private static func collect(
-        _ chunks: ArraySlice<Chunk>, _ parts: inout [iovec],
-        _ body: ([iovec]) throws(Errno) -> Int
+        _ chunks: ArraySlice<Chunk>, _ pieces: inout [UnsafeRawBufferPointer],
+        _ body: ([UnsafeRawBufferPointer]) throws(Errno) -> Int
     ) throws(Errno) -> Int {
-        guard let chunk = chunks.first else { return try body(parts) }
-        return try chunk.withPart { part throws(Errno) in
-            parts.append(part)
-            return try collect(chunks.dropFirst(), &parts, body)
+        guard let chunk = chunks.first else { return try body(pieces) }
+        return try chunk.withBytes { bytes throws(Errno) in
+            pieces.append(bytes)
+            return try collect(chunks.dropFirst(), &pieces, body)
         }
     }
 }
 
 extension Chunk {
-    fileprivate func withPart(_ body: (iovec) throws(Errno) -> Int) throws(Errno) -> Int {
+    /// What is still to go.
+    fileprivate func withBytes(_ body: (UnsafeRawBufferPointer) throws(Errno) -> Int) throws(Errno) -> Int {
         try bytes.withUnsafeBufferPointer { buffer throws(Errno) in
-            // The kernel only reads it.
-            let start = UnsafeMutableRawPointer(mutating: buffer.baseAddress).map { $0 + range.lowerBound }
-            return try body(iovec(iov_base: start, iov_len: range.count))
+            let start = buffer.baseAddress.map { $0 + range.lowerBound }
+            return try body(UnsafeRawBufferPointer(start: start, count: range.count))
         }
     }
 }

@@ -126,13 +126,7 @@ extension PlainSocket {
     /// Writes bytes with descriptors riding along.
     func write(_ bytes: [UInt8], handles: [CInt]) {
         let count = bytes.withUnsafeBytes { bytes in
-            withUnsafePointer(
-                to: iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
-            ) { part in
-                handles.withUnsafeBufferPointer { handles in
-                    try? System.send(rawValue, UnsafeBufferPointer(start: part, count: 1), handles: handles)
-                }
-            }
+            handles.withUnsafeBufferPointer { handles in try? System.send(rawValue, bytes, handles: handles) }
         }
         #expect(count == bytes.count)
     }

@@ -9,7 +9,7 @@ struct ChildSpawnerTests {
     /// A child's output on its channel, and its end.
     private struct Outcome: Equatable {
         var output: String
-        var status: TerminationStatus?
+        var status: TerminationStatus
     }
 
     private static func request(
@@ -29,20 +29,17 @@ struct ChildSpawnerTests {
             var request = request("/bin/sh", ["-c", script], environment: environment, channel: theirs)
             try change(&request)
             let process = try ChildSpawner.spawn(request)
-            return (ours.take(), process.takeHandle().take())
+            return (ours.take(), process)
         }
         let output = Journal<String>()
         try Thread.start(name: "reader") { output.append(readToEnd(ours)) }
         let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
-        let ended = Journal<Bool>()
-        let watch = try loop.watch(process) { _ in ended.append(true) }
+        let ended = Journal<EndedProcess>()
+        try process.watch(on: loop) { ended.append($0) }
         let text = try await output.wait(forCount: 1)[0]
-        try await ended.wait(forCount: 1)
-        let status = try System.reap(process)?.status
-        loop.unwatch(watch)
+        let status = try await ended.wait(forCount: 1)[0].status
         System.close(ours)
-        System.close(process)
         return Outcome(output: text, status: status)
     }
 
@@ -146,9 +143,7 @@ struct ChildSpawnerTests {
                 let process = try ChildSpawner.spawn(
                     SpawnRequest(path: "/bin/true", arguments: [Array("true".utf8)], environment: [], channel: theirs))
                 #expect(readToEnd(ours.rawValue).isEmpty)
-                let number = process.takeHandle().take()
-                System.waitUntilReaped(number)
-                System.close(number)
+                process.killAndReap()
             }
             #expect(ThisProcess.descriptors == before)
             #expect(!hasChildren())

@@ -24,6 +24,16 @@ func write(_ descriptor: CInt) {
     #expect(Glibc.write(descriptor, "x", 1) == 1)
 }
 
+func write(_ descriptor: CInt, _ text: String) {
+    #expect(Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count)
+}
+
+/// Reads one byte, waiting; nil at the end.
+func readByte(_ descriptor: CInt) -> UInt8? {
+    var byte: UInt8 = 0
+    return read(descriptor, &byte, 1) == 1 ? byte : nil
+}
+
 /// Reads what is there.
 func drain(_ descriptor: CInt) {
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -50,4 +60,9 @@ func makeInheritable(_ descriptor: CInt) {
 func hasChildren() -> Bool {
     var info = siginfo_t()
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0
+}
+
+/// Waits for a child and takes its status, as other code of a program may.
+func takeStatus(of pid: Int32) {
+    #expect(waitpid(pid, nil, 0) == pid)
 }

@@ -2,10 +2,6 @@ internal import Messaging
 internal import Reactor
 internal import Wire
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 /// The child's end of the channel that its parent made. There is one in a process at most.
 final class ChildSide: Sendable {
     /// Made at the first use of `Process`; nil in a program that nobody forked.
@@ -27,14 +23,14 @@ final class ChildSide: Sendable {
 
     let channel: Channel
     let hub: EventHub
-    private let pid = getpid()
+    private let pid = System.processID
     /// Bodies of `Process.serve` that have not ended.
     private let servedBodies = Locked(0)
 
     private init(channel: Channel) {
         self.channel = channel
         hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false) { error in
-            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid(), isChild: true)
+            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: System.processID, isChild: true)
         }
     }
 
@@ -49,7 +45,7 @@ final class ChildSide: Sendable {
             try channel.start(delegate: side)
             // What the parent allows is known before the first message is sent.
             channel.readWhatIsThere()
-            atexit { ChildSide.flushAtExit() }
+            System.atExit { ChildSide.flushAtExit() }
             return side
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
@@ -104,7 +100,7 @@ final class ChildSide: Sendable {
 
     private static func flushAtExit() {
         // A copy of this process that somebody made with the system's fork must not send the same once more.
-        guard let side = current, side.pid == getpid() else { return }
+        guard let side = current, side.pid == System.processID else { return }
         let patience = exitFlushTimeout.withLock { $0 }
         side.channel.flush(givingUpAfter: patience)
         side.channel.complainOfUnreadAtExit()

@@ -13,31 +13,24 @@ internal import SystemPackage
 /// ends then by itself.
 public final class ChildProcess: Sendable {
     /// The child's process number. Another process can have it once the child has ended; ``kill(_:)`` is never misled.
-    public let pid: Int32
+    public var pid: Int32 { handle.pid }
 
     let channel: Channel
     let hub: EventHub
+    private let handle: ProcessHandle
     private let killsGroupOnExit: Bool
     /// This program's ends of the child's pipes, by their numbers in the child.
     let inputs: [Int32: PipeWriter]
     let outputs: [Int32: PipeReader]
-    private let process: Locked<ProcessState>
+    private let process = Locked(ProcessState())
 
-    private struct ProcessState: ~Copyable {
-        /// A pidfd, until the process has been reaped.
-        var handle: Descriptor?
-        var isReaped = false
-        var watch: MessageLoop.Watch?
+    private struct ProcessState {
         /// Ends a child whose time is over.
         var timer: MessageLoop.TimerID?
         var ended: EndedProcess?
         /// Who waits for the end. A waiter whose time is over is taken out by its timer.
         var waiters: [UInt64: ExitWaiter] = [:]
         private var lastWaiter: UInt64 = 0
-
-        init(handle: consuming Descriptor) {
-            self.handle = consume handle
-        }
 
         mutating func newWaiter() -> UInt64 {
             lastWaiter += 1
@@ -50,19 +43,15 @@ public final class ChildProcess: Sendable {
         let timer: MessageLoop.TimerID?
     }
 
-    init(
-        _ spawned: consuming SpawnedProcess, channel: Channel, streams: ChildStreams, options: Options
-    ) {
-        let pid = spawned.pid
-        self.pid = pid
+    init(_ handle: ProcessHandle, channel: Channel, streams: ChildStreams, options: Options) {
+        self.handle = handle
         self.channel = channel
         killsGroupOnExit = options.killsGroupOnExit
         inputs = streams.inputs
         outputs = streams.outputs
         hub = EventHub(
             loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 }
-        ) { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: pid) }
-        process = Locked(ProcessState(handle: spawned.takeHandle()))
+        ) { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: handle.pid) }
     }
 
     deinit {
@@ -73,11 +62,7 @@ public final class ChildProcess: Sendable {
     func start() throws(Errno) {
         hub.belong(to: self)
         try channel.start(delegate: self)
-        try process.withLock { process throws(Errno) in
-            guard let handle = process.handle?.rawValue else { return }
-            // Under the lock: the process may have ended, and the loop is quick.
-            process.watch = try channel.loop.watch(handle) { _ in self.mayHaveEnded() }
-        }
+        try handle.watch(on: channel.loop, killsGroup: killsGroupOnExit) { self.ended($0) }
     }
 
     /// Sends the signal once the time is over, unless the child has ended before.
@@ -92,46 +77,19 @@ public final class ChildProcess: Sendable {
 
     /// Ends a child that could not be watched.
     func discard() {
-        process.withLock { process in
-            guard let handle = process.handle?.rawValue else { return }
-            try? System.signalProcess(handle, Signal.kill.rawValue)
-            System.waitUntilReaped(handle)
-        }
+        handle.killAndReap()
         channel.discard()
     }
 
     // MARK: The end of the process
 
-    private func mayHaveEnded() {
-        let ended = process.withLock { process -> EndedProcess? in
-            guard let handle = process.handle?.rawValue else { return nil }
-            do throws(Errno) {
-                // Before it is reaped: so long the number of the group is the child's and nobody else's.
-                if killsGroupOnExit, try System.isZombie(handle) { try? System.signalGroup(pid, Signal.kill.rawValue) }
-                let ended = try System.reap(handle)
-                process.isReaped = ended != nil
-                return ended
-            } catch {
-                // ECHILD: something else in this program has waited for it.
-                return EndedProcess(status: .unknown)
-            }
-        }
-        if let ended { self.ended(ended) }
-    }
-
     private func ended(_ ended: EndedProcess) {
-        let (watch, timer, waiters) = process.withLock { process in
+        let (timer, waiters) = process.withLock { process in
             process.ended = ended
-            defer {
-                process.watch = nil
-                process.timer = nil
-                process.waiters = [:]
-            }
-            return (process.watch, process.timer, process.waiters)
+            defer { (process.timer, process.waiters) = (nil, [:]) }
+            return (process.timer, process.waiters)
         }
-        if let watch { channel.loop.unwatch(watch) }
         if let timer { channel.loop.cancel(timer) }
-        process.withLock { $0.handle = nil }
         let status = ExitStatus(ended.status)
         for waiter in waiters.values {
             if let timer = waiter.timer { channel.loop.cancel(timer) }
@@ -215,15 +173,7 @@ public final class ChildProcess: Sendable {
     ///   yet.
     @discardableResult
     public func kill(_ signal: Signal = .terminate) -> Bool {
-        process.withLock { process in
-            guard let handle = process.handle?.rawValue, !System.hasEnded(handle) else { return false }
-            do throws(Errno) {
-                try System.signalProcess(handle, signal.rawValue)
-                return true
-            } catch {
-                return false
-            }
-        }
+        (try? handle.signal(signal)) != nil
     }
 
     /// Sends a signal to every process of the child's group, the child among them: for children that start programs of
@@ -236,17 +186,7 @@ public final class ChildProcess: Sendable {
     /// - Returns: whether there was a group to get it.
     @discardableResult
     public func killGroup(_ signal: Signal = .terminate) -> Bool {
-        process.withLock { process in
-            guard let handle = process.handle?.rawValue, !process.isReaped else { return false }
-            do throws(Errno) {
-                // Throws where something else in this program has reaped it. So the number is the child's.
-                _ = try System.isZombie(handle)
-                try System.signalGroup(pid, signal.rawValue)
-                return true
-            } catch {
-                return false
-            }
-        }
+        (try? handle.signalGroup(signal)) != nil
     }
 
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the child

@@ -18,7 +18,7 @@
         ///
         /// The signal that tells a child of its parent's end comes when the thread ends that started it, so a child
         /// that wants it is started by a thread that never ends.
-        package static func spawn(_ request: consuming SpawnRequest) throws(SpawnError) -> SpawnedProcess {
+        package static func spawn(_ request: consuming SpawnRequest) throws(SpawnError) -> ProcessHandle {
             let prepared = try prepare(request)
             let result =
                 prepared.attributes.parentDeathSignal == nil
@@ -29,7 +29,8 @@
                     step: step, errno: Errno(rawValue: result.failure),
                     target: step == .descriptors ? result.spawned.target : nil)
             }
-            return SpawnedProcess(pid: result.spawned.pid, handle: aboveStandardStreams(result.spawned.pidfd))
+            let descriptor = aboveStandardStreams(result.spawned.pidfd)
+            return ProcessHandle(pid: result.spawned.pid, ProcessDescriptor(descriptor))
         }
 
         /// See `Descriptor.aboveStandardStreams`; where there is no other number left, this one has to do.

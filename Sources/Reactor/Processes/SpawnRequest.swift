@@ -68,21 +68,6 @@ package struct SpawnAttributes: Sendable {
     package init() {}
 }
 
-package struct SpawnedProcess: ~Copyable {
-    package let pid: Int32
-    /// A pidfd, made together with the process, so that it can't be another's.
-    private let handle: Descriptor
-
-    init(pid: Int32, handle: consuming Descriptor) {
-        self.pid = pid
-        self.handle = handle
-    }
-
-    package consuming func takeHandle() -> Descriptor {
-        handle
-    }
-}
-
 /// Why a program was not started: the step that failed, and what the kernel said.
 package struct SpawnError: Error, Equatable {
     package enum Step: Sendable {

@@ -5,16 +5,6 @@
 
     /// Pipes, and files that become a child's streams.
     extension System {
-        package struct Pipe: ~Copyable {
-            let reading: Descriptor
-            let writing: Descriptor
-
-            package consuming func split<Result>(
-                _ body: (_ reading: consuming Descriptor, _ writing: consuming Descriptor) throws -> Result
-            ) rethrows -> Result {
-                try body(reading, writing)
-            }
-        }
 
         /// A pipe whose ends are close-on-exec. Each is an open file of its own: what is set for one is not the
         /// other's.
@@ -54,24 +44,11 @@
             _ = line.withUTF8 { try? write(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
         }
 
-        package enum PipeContent: Sendable {
-            /// There is something to read.
-            case bytes
-            /// Nothing now; somebody can still write.
-            case nothing
-            /// Nothing, and nobody can write any more.
-            case ended
-        }
-
         /// What there is at the reading end of a pipe. Reads nothing.
         package static func content(_ descriptor: CInt) -> PipeContent {
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard let count = try? check({ poll(&entry, 1, 0) }), count > 0 else { return .nothing }
             return entry.revents & Int16(POLLIN) != 0 ? .bytes : .ended
-        }
-
-        package enum FileUse: Sendable {
-            case reading, replacing, appending
         }
 
         package static func openNull() throws(Errno) -> Descriptor {

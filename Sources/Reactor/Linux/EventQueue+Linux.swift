@@ -3,12 +3,11 @@
     internal import Glibc
     internal import SystemPackage
 
-    /// The kernel's side of the loop: an epoll instance and the eventfd that interrupts its wait.
-    ///
-    /// All is edge-triggered: an event says that something changed, so nothing has to be read or unregistered to
-    /// silence it (a closed peer would otherwise report EPOLLHUP for ever). A reader that stops early must come back by
-    /// itself.
-    final class EventQueue: Sendable {
+    typealias SystemEventQueue = EpollQueue
+
+    /// An epoll instance, and the eventfd that interrupts its wait. All is edge-triggered: otherwise a closed peer
+    /// would be reported for ever (EPOLLHUP).
+    final class EpollQueue: EventQueue {
         private let epoll: Descriptor
         private let wakeUp: Descriptor
         private static let wakeUpToken = UInt64.max
@@ -26,7 +25,6 @@
             try control(EPOLL_CTL_ADD, descriptor, interest.epollEvents, token)
         }
 
-        /// Also reports anew what is ready already.
         func modify(_ descriptor: CInt, _ interest: Interest, token: UInt64) throws(Errno) {
             try control(EPOLL_CTL_MOD, descriptor, interest.epollEvents, token)
         }
@@ -35,13 +33,11 @@
             try? control(EPOLL_CTL_DEL, descriptor, 0, 0)
         }
 
-        /// Makes `wait` return. The counter is never read: each write is an edge of its own.
         func interrupt() {
+            // The counter is never read: each write is an edge of its own.
             eventfd_write(wakeUp.rawValue, 1)
         }
 
-        /// Waits for events, for ever where `milliseconds` is -1, says how many there are, interruptions among them,
-        /// and passes each on.
         func wait(
             milliseconds: CInt, woken: (_ count: Int) -> Void, _ body: (_ token: UInt64, Readiness) -> Void
         ) {

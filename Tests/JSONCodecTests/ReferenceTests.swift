@@ -42,7 +42,7 @@ struct ReferenceTests {
                 try JSONDocument(parsing: bytes, numbersAreDoubles: numbersAreDoubles)
             }
             let reference = outcome { () throws(JSONError) in
-                try JSONDocument(parsingByTheReference: bytes, numbersAreDoubles: numbersAreDoubles)
+                try JSONDocument(parsingWithJSONC: bytes, numbersAreDoubles: numbersAreDoubles)
             }
             #expect(own == reference, "\(String(decoding: text, as: UTF8.self))", sourceLocation: sourceLocation)
             if case .value = own { isAccepted = true }

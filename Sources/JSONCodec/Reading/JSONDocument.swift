@@ -8,6 +8,18 @@ package struct JSONDocument: Sendable {
 
     let content: Content
 
+    init(_ content: Content) {
+        self.content = content
+    }
+
+    /// Parses a value of any encoding.
+    private init(parsing bytes: UnsafeRawBufferPointer, by parser: some TapeParser) throws(JSONError) {
+        self = try withUnsafeTemporaryAllocation(of: TapeEntry.self, capacity: TapeBuilder.smallCapacity) {
+            (memory) throws(JSONError) in
+            try parser.parse(bytes, tapeMemory: memory)
+        }
+    }
+
     /// Parses one JSON text. The bytes are not kept.
     ///
     /// - Parameters:
@@ -17,51 +29,18 @@ package struct JSONDocument: Sendable {
     package init(
         parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512, numbersAreDoubles: Bool = false
     ) throws(JSONError) {
-        try self.init(
-            parsing: bytes, maximumDepth: maximumDepth, numbersAreDoubles: numbersAreDoubles, withJSONC: false)
+        let parser = JSONTextParser(
+            maximumDepth: maximumDepth, numbersAreDoubles: numbersAreDoubles, alwaysUsesJSONC: false)
+        try self.init(parsing: bytes, by: parser)
     }
 
-    /// The same, by way of json-c for every text: what the tests compare with.
+    /// The same, but json-c parses every text: what the tests compare with.
     package init(
         parsingWithJSONC bytes: UnsafeRawBufferPointer, maximumDepth: Int = 512, numbersAreDoubles: Bool = false
     ) throws(JSONError) {
-        try self.init(
-            parsing: bytes, maximumDepth: maximumDepth, numbersAreDoubles: numbersAreDoubles, withJSONC: true)
-    }
-
-    private init(
-        parsing bytes: UnsafeRawBufferPointer, maximumDepth: Int, numbersAreDoubles: Bool, withJSONC: Bool
-    ) throws(JSONError) {
-        content = try withUnsafeTemporaryAllocation(of: TapeEntry.self, capacity: TapeBuilder.smallCapacity) {
-            (memory) throws(JSONError) in
-            var scanner = JSONScanner(bytes, maximumDepth: maximumDepth, tapeMemory: memory)
-            try scanner.scan()
-            let outcome = scanner.outcome
-            guard withJSONC || scanner.needsJSONC || !outcome.edits.isEmpty else {
-                let text = UnsafeRawBufferPointer(rebasing: bytes[outcome.value])
-                return Self.content(scanner.tape, text, outcome, numbersAreDoubles)
-            }
-            // The scanner's tape is not needed any more.
-            let tree = try JSONCTree(parsing: bytes, outcome, tapeMemory: memory)
-            return tree.bytes.withUnsafeBytes { Self.content(tree.tape, $0, outcome, numbersAreDoubles) }
-        }
-    }
-
-    private static func content(
-        _ tape: TapeBuilder, _ bytes: UnsafeRawBufferPointer, _ outcome: JSONScanner.Outcome,
-        _ numbersAreDoubles: Bool
-    ) -> Content {
-        if numbersAreDoubles { tape.roundIntegers() }
-        if tape.count == 1, let start = bytes.baseAddress, !tape.entries[0].isContainer {
-            return .scalar(
-                TapeReader(entries: tape.entries, bytes: start, hasUnusualKeys: false).json(at: 0))
-        }
-        let whole = tape.tape(bytes, depth: outcome.depth, hasUnusualKeys: outcome.hasUnusualKeys)
-        return .tape(whole, node: 0)
-    }
-
-    private init(_ tape: Tape, node: Int) {
-        content = .tape(tape, node: node)
+        let parser = JSONTextParser(
+            maximumDepth: maximumDepth, numbersAreDoubles: numbersAreDoubles, alwaysUsesJSONC: true)
+        try self.init(parsing: bytes, by: parser)
     }
 
     /// A member of the object that this is; nil where it is none, or has no such member.
@@ -73,7 +52,7 @@ package struct JSONDocument: Sendable {
             guard reader[node].kind == .object else { return nil as Int? }
             return key.withUTF8 { reader.member(UnsafeRawBufferPointer($0), of: node, from: node + 1) }
         }
-        return member.map { JSONDocument(tape, node: $0) }
+        return member.map { JSONDocument(.tape(tape, node: $0)) }
     }
 
     /// The string that this is, where it is one.

@@ -96,15 +96,12 @@ struct JSONCTree {
 
     private static func verifyDouble(_ node: OpaquePointer?) throws(JSONError) {
         let double = json_object_get_double(node)
-        guard double.isFinite else {
-            throw JSONError(.numberOutOfRange, "A number is larger than any double; send it as a string.")
-        }
+        guard double.isFinite else { throw NumberOutOfRange.tooLarge.error }
         guard double == 0, let source = forkjson_double_source(node) else { return }
         var next = source
         while next.pointee != 0 && next.pointee | 0x20 != CChar(UInt8(ascii: "e")) {
             if (CChar(UInt8(ascii: "1"))...CChar(UInt8(ascii: "9"))).contains(next.pointee) {
-                throw JSONError(
-                    .numberOutOfRange, "A number is not zero, but nearer to zero than any double; send it as a string.")
+                throw NumberOutOfRange.tooSmall.error
             }
             next += 1
         }

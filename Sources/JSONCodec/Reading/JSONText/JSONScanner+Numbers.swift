@@ -1,149 +1,72 @@
 extension JSONScanner {
+    /// Scans a number. Its digits are read once, and their value is known when they end. Nearly every number needs no
+    /// more than that.
     @inline(__always)
     mutating func scanNumber() throws(JSONError) -> TapeEntry {
-        let start = position
-        if let integer = scanShortInteger() { return TapeEntry(integer) }
-        position = start
-        return try scanAnyNumber()
-    }
-
-    /// Scans an integer of up to eighteen digits; nil where it is another number or none, and then the position is
-    /// anywhere.
-    @inline(__always)
-    private mutating func scanShortInteger() -> Int64? {
-        guard let start = bytes.baseAddress else { return nil }
-        let end = start + bytes.count
-        var next = start + position
-        let isNegative = next < end && next.load(as: UInt8.self) == UInt8(ascii: "-")
-        if isNegative { next += 1 }
-        let first = next
-        var value: Int64 = 0
-        var byte: UInt8 = 0
-        while next < end {
-            byte = next.load(as: UInt8.self)
-            guard isDigit(byte) else { break }
-            value = value &* 10 &+ Int64(byte & 0x0F)
-            next += 1
-        }
-        let count = next - first
-        guard count > 0, count <= 18, value != 0 || count == 1 && !isNegative else { return nil }
-        // At the end of the text `byte` is a digit.
-        guard byte != UInt8(ascii: "."), byte | 0x20 != UInt8(ascii: "e") else { return nil }
-        guard count == 1 || first.load(as: UInt8.self) != UInt8(ascii: "0") else { return nil }
-        position = next - start
-        return isNegative ? -value : value
-    }
-
-    /// The digits of a number as an integer, as long as that fits.
-    private struct Digits {
-        var value: UInt64 = 0
-        var count = 0
-        var overflow = false
-
-        @inline(__always)
-        mutating func append(_ digit: UInt64) {
-            count += 1
-            if count <= 19 {  // nineteen digits always fit
-                value = value &* 10 &+ digit
-            } else {
-                let product = value.multipliedReportingOverflow(by: 10)
-                let sum = product.partialValue.addingReportingOverflow(digit)
-                overflow = overflow || product.overflow || sum.overflow
-                value = sum.partialValue
-            }
-        }
-    }
-
-    @inline(never)
-    private mutating func scanAnyNumber() throws(JSONError) -> TapeEntry {
         let start = position
         let isNegative = peek() == UInt8(ascii: "-")
         if isNegative { position += 1 }
         let firstDigit = position
-        var digits = Digits()
-        try scanInteger(&digits)
-        let integer = firstDigit..<position
-        var exponent = 0
-        var isInteger = true
-        if peek() == UInt8(ascii: ".") {
-            isInteger = false
-            position += 1
-            let point = position
-            try scanDigits(&digits)
-            exponent = point - position
+        var digits: UInt64 = 0
+        let count = scanDigits(&digits)
+        // Eighteen digits fit an Int64. A zero has one digit, and no sign; other integers do not begin with it.
+        if count <= 18, digits != 0 ? bytes[firstDigit] != UInt8(ascii: "0") : count == 1 && !isNegative,
+            !isAtFractionOrExponent
+        {
+            let integer = Int64(truncatingIfNeeded: digits)
+            return TapeEntry(isNegative ? -integer : integer)
         }
-        if let byte = peek(), byte | 0x20 == UInt8(ascii: "e") {
-            isInteger = false
-            exponent += try scanExponent()
-        }
-        guard !isInteger else {
-            return try entry(integer: digits.overflow ? nil : digits.value, isNegative, start: start, digits: integer)
-        }
-        return entry(double: digits, exponent: exponent, isNegative, literal: start..<position)
+        return try scanRestOfNumber(from: start, firstDigit: firstDigit, digits)
     }
 
-    private mutating func entry(
-        integer magnitude: UInt64?, _ isNegative: Bool, start: Int, digits: Range<Int>
+    @inline(__always)
+    private var isAtFractionOrExponent: Bool {
+        guard let byte = peek() else { return false }
+        return byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e")
+    }
+
+    /// Scans digits, if there are any, and returns how many there are.
+    ///
+    /// - Parameter value: the value of the digits before. The new ones are appended, modulo 2⁶⁴.
+    @inline(__always)
+    private mutating func scanDigits(_ value: inout UInt64) -> Int {
+        guard let start = bytes.baseAddress else { return 0 }
+        let first = start + position
+        let end = start + bytes.count
+        var next = first
+        while next < end {
+            let digit = next.load(as: UInt8.self) &- UInt8(ascii: "0")
+            guard digit < 10 else { break }
+            value = value &* 10 &+ UInt64(digit)
+            next += 1
+        }
+        position = next - start
+        return next - first
+    }
+
+    /// Goes on behind the digits of the integer.
+    ///
+    /// - Parameter digits: their value, modulo 2⁶⁴.
+    @inline(never)
+    private mutating func scanRestOfNumber(
+        from start: Int, firstDigit: Int, _ digits: UInt64
     ) throws(JSONError) -> TapeEntry {
-        if let magnitude {
-            if !isNegative { return magnitude > UInt64(Int64.max) ? TapeEntry(magnitude) : TapeEntry(Int64(magnitude)) }
-            if magnitude == 0 {
-                outcome.edits.append(JSONCTextEdit(kind: .negativeZero, range: start..<position))
-                return TapeEntry(.null)
-            }
-            if magnitude <= Int64.min.magnitude { return TapeEntry(Int64(truncatingIfNeeded: 0 &- magnitude)) }
+        let integer = firstDigit..<position
+        try requireDigits(from: firstDigit)
+        if integer.count > 1, bytes[firstDigit] == UInt8(ascii: "0") {
+            throw JSONError(.syntax, at: firstDigit, "A number has a leading zero; write it without.")
         }
-        try requireShortestForm(digits)
-        outcome.edits.append(JSONCTextEdit(kind: .largeInteger, range: start..<position))
-        return TapeEntry(.null)
-    }
-
-    /// Where the digits and the power of ten are doubles both, their product or quotient is rounded once, and so right.
-    /// What else there is, the standard library reads.
-    private mutating func entry(
-        double digits: Digits, exponent: Int, _ isNegative: Bool, literal: Range<Int>
-    ) -> TapeEntry {
-        if !digits.overflow, digits.value <= 1 << 53, abs(exponent) < Self.powersOfTen.count {
-            let value = Double(digits.value)
-            let power = Self.powersOfTen[abs(exponent)]
-            let double = exponent < 0 ? value / power : value * power
-            return TapeEntry(isNegative ? -double : double)
-        }
-        let text = String(checkedUTF8: UnsafeRawBufferPointer(rebasing: bytes[literal]), isASCII: true)
-        guard let double = Double(text), double.isFinite, double != 0 || !digits.overflow && digits.value == 0 else {
-            // Out of range, unless it is a zero that is written with many digits.
-            needsJSONC = true
-            return TapeEntry(.null)
-        }
-        return TapeEntry(double)
-    }
-
-    private static let powersOfTen: [Double] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-        1e20,
-        1e21, 1e22,
-    ]
-
-    /// Scans `0`, or digits that do not begin with one.
-    private mutating func scanInteger(_ digits: inout Digits) throws(JSONError) {
-        guard peek() == UInt8(ascii: "0") else { return try scanDigits(&digits) }
-        position += 1
-        if let byte = peek(), isDigit(byte) {
-            throw JSONError(.syntax, at: position - 1, "A number has a leading zero; write it without.")
-        }
-    }
-
-    /// Scans one digit or more.
-    private mutating func scanDigits(_ digits: inout Digits) throws(JSONError) {
-        let start = position
-        while let byte = peek(), isDigit(byte) {
+        guard isAtFractionOrExponent else { return try entry(integer: digits, integer, from: start) }
+        var digits = digits
+        var exponent = 0
+        if peek() == UInt8(ascii: ".") {
             position += 1
-            digits.append(UInt64(byte & 0x0F))
+            exponent = -scanDigits(&digits)
+            try requireDigits(from: integer.upperBound + 1)
         }
-        guard position > start else {
-            guard let byte = peek() else { throw unexpectedEnd() }
-            throw unexpected(byte, wanted: "a digit")
-        }
+        let written = firstDigit..<position
+        if let byte = peek(), byte | 0x20 == UInt8(ascii: "e") { exponent += try scanExponent() }
+        return entry(double: digits, written, exponent: exponent, from: start)
     }
 
     private mutating func scanExponent() throws(JSONError) -> Int {
@@ -153,27 +76,110 @@ extension JSONScanner {
             isNegative = sign == UInt8(ascii: "-")
             position += 1
         }
-        var digits = Digits()
-        try scanDigits(&digits)
-        // Anything beyond a text's length is out of every range.
-        let magnitude = digits.overflow ? Int(Int32.max) : Int(min(digits.value, UInt64(Int32.max)))
+        let first = position
+        var magnitude = 0
+        while let byte = peek(), byte &- UInt8(ascii: "0") < 10 {
+            // No text is long enough for a fraction that makes up for a larger exponent.
+            if magnitude < 1 << 40 { magnitude = magnitude * 10 + Int(byte & 0x0F) }
+            position += 1
+        }
+        try requireDigits(from: first)
         return isNegative ? -magnitude : magnitude
     }
 
-    @inline(__always)
-    private func isDigit(_ byte: UInt8) -> Bool {
-        byte &- UInt8(ascii: "0") < 10
+    private func requireDigits(from start: Int) throws(JSONError) {
+        guard position == start else { return }
+        guard let byte = peek() else { throw unexpectedEnd() }
+        throw unexpected(byte, wanted: "a digit")
     }
 
-    /// An integer beyond 64 bits is taken as a double only where the double says the same number, as JavaScript writes
-    /// it: 18446744073709552000 is 2⁶⁴, while 18446744073709551617 would silently become 2⁶⁴.
-    private func requireShortestForm(_ digits: Range<Int>) throws(JSONError) {
+    // MARK: Integers
+
+    /// - Parameters:
+    ///   - magnitude: the value of the digits, modulo 2⁶⁴.
+    ///   - digits: where they are.
+    private mutating func entry(
+        integer magnitude: UInt64, _ digits: Range<Int>, from start: Int
+    ) throws(JSONError) -> TapeEntry {
+        let isNegative = start < digits.lowerBound
+        if fits64Bits(magnitude, digits) {
+            if !isNegative { return magnitude > UInt64(Int64.max) ? TapeEntry(magnitude) : TapeEntry(Int64(magnitude)) }
+            if magnitude == 0 {
+                outcome.edits.append(JSONCTextEdit(kind: .negativeZero, range: start..<position))
+                return TapeEntry(-0.0)
+            }
+            if magnitude <= Int64.min.magnitude { return TapeEntry(Int64(truncatingIfNeeded: 0 &- magnitude)) }
+        }
+        outcome.edits.append(JSONCTextEdit(kind: .largeInteger, range: start..<position))
+        let double = try doubleInShortestForm(digits)
+        return TapeEntry(isNegative ? -double : double)
+    }
+
+    /// Whether the digits of an integer without leading zeros have that value, and not only modulo 2⁶⁴.
+    private func fits64Bits(_ value: UInt64, _ digits: Range<Int>) -> Bool {
+        if digits.count < 20 { return true }
+        // Twenty digits that fit begin with a one. Those that begin with it and do not fit are below 10¹⁹ modulo 2⁶⁴.
+        let smallest: UInt64 = 10_000_000_000_000_000_000
+        return digits.count == 20 && bytes[digits.lowerBound] == UInt8(ascii: "1") && value >= smallest
+    }
+
+    /// An integer beyond 64 bits is taken as a double only if the double says the same number, as JavaScript writes it:
+    /// 18446744073709552000 is 2⁶⁴, while 18446744073709551617 would silently become 2⁶⁴.
+    private func doubleInShortestForm(_ digits: Range<Int>) throws(JSONError) -> Double {
         if digits.count <= 309 {  // the largest double has that many
             let literal = String(decoding: bytes[digits], as: UTF8.self)
-            if let double = Double(literal), double.isFinite, JSONNumber.isShortestForm(literal, of: double) { return }
+            if let double = Double(literal), double.isFinite, JSONNumber.isShortestForm(literal, of: double) {
+                return double
+            }
         }
         throw JSONError(
             .numberOutOfRange, at: digits.lowerBound,
             "An integer has more than 64 bits and no double is the same number; send it as a string.")
+    }
+
+    // MARK: Doubles
+
+    private static let powersOfTen: [Double] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20, 1e21, 1e22,
+    ]
+
+    /// If the digits and the power of ten are both doubles, their product or quotient is rounded once, and so right.
+    /// The standard library converts all others.
+    ///
+    /// - Parameters:
+    ///   - value: the value of the digits, modulo 2⁶⁴.
+    ///   - digits: where they are, with the point between them.
+    ///   - exponent: of the last digit.
+    private mutating func entry(
+        double value: UInt64, _ digits: Range<Int>, exponent: Int, from start: Int
+    ) -> TapeEntry {
+        // Nineteen digits always fit.
+        let isExact = digits.count <= 19 || significantDigitCount(digits) <= 19
+        if isExact, value <= 1 << 53, abs(exponent) < Self.powersOfTen.count {
+            let power = Self.powersOfTen[abs(exponent)]
+            let double = exponent < 0 ? Double(value) / power : Double(value) * power
+            return TapeEntry(start < digits.lowerBound ? -double : double)
+        }
+        // If json-c reads the text, or if it is refused, nobody asks for the number.
+        if needsJSONC || outcome.numberOutOfRange != nil { return TapeEntry(.null) }
+        let literal = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+        // The standard library returns nil for no number that is written as JSON has it.
+        guard let double = Double(String(checkedUTF8: literal, isASCII: true)) else {
+            needsJSONC = true
+            return TapeEntry(.null)
+        }
+        if double.isInfinite {
+            outcome.numberOutOfRange = .tooLarge
+        } else if double == 0, !(isExact && value == 0) {
+            outcome.numberOutOfRange = .tooSmall
+        }
+        return TapeEntry(double)
+    }
+
+    /// How many digits there are behind the leading zeros.
+    private func significantDigitCount(_ digits: Range<Int>) -> Int {
+        let significant = bytes[digits].drop { $0 == UInt8(ascii: "0") || $0 == UInt8(ascii: ".") }
+        return significant.contains(UInt8(ascii: ".")) ? significant.count - 1 : significant.count
     }
 }

@@ -124,6 +124,7 @@ extension JSONScanner {
         let scalar = 0x10000 + (UInt32(high & 0x3FF) << 10 | UInt32(low & 0x3FF))
         if scalar & 0xF800 == 0xD800 {
             outcome.edits.append(JSONCTextEdit(kind: .surrogatePair(scalar), range: start..<position))
+            needsJSONC = true
         }
     }
 

@@ -16,6 +16,8 @@ struct JSONScanner {
         var hasUnusualKeys = false
         /// What must be changed before json-c reads the text, in order of offset.
         var edits: [JSONCTextEdit] = []
+        /// The first number that is out of range.
+        var numberOutOfRange: NumberOutOfRange?
     }
 
     private enum State {
@@ -26,8 +28,8 @@ struct JSONScanner {
     let maximumDepth: Int
     var position = 0
     var outcome = Outcome()
-    /// The text is valid as far as it was read, but has something that json-c is left to judge: an escape in a key,
-    /// what needs a ``JSONCTextEdit``, or what will turn out to be an error. Then the tape is good for nothing.
+    /// The text is valid as far as it was read, but the scanner leaves it to json-c: a key has an escape or comes
+    /// twice, or a string has one of the surrogate pairs that need a ``JSONCTextEdit``. The tape is of no use then.
     var needsJSONC = false
     /// Offsets in it count from the beginning of the value. Open containers are found in it too.
     private(set) var tape: TapeBuilder

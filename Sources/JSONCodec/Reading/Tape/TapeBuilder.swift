@@ -4,14 +4,14 @@
 /// Beyond that it guesses, from how far the text was read, how much will be needed, and writes to what will be the
 /// tape's own storage: memory that is fresh costs more than what is written to it.
 struct TapeBuilder {
+    /// How many entries fit on the stack: 1 KB of them, above which the standard library would allocate.
+    static let smallCapacity = 64
+
     private(set) var entries: UnsafeMutablePointer<TapeEntry>
     private(set) var count = 0
     private var capacity: Int
     private let byteCount: Int
     private var storage: ManagedBuffer<Tape.Header, TapeEntry>?
-
-    /// How many entries fit on the stack: 1 KB of them, above which the standard library would allocate.
-    static let smallCapacity = 64
 
     /// - Parameters:
     ///   - memory: must outlive the builder.
@@ -45,8 +45,20 @@ struct TapeBuilder {
         storage = larger
     }
 
-    /// The tape, with the text that the offsets in it count in.
-    func tape(_ bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool) -> Tape {
+    /// The document of a tape that is complete. A value that is no array and no object needs no tape.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the offsets of the strings count in.
+    ///   - depth: how many levels of arrays and objects there are at the deepest place.
+    ///   - hasUnusualKeys: some key is not plain ASCII, or was written with an escape.
+    func document(of bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool) -> JSONDocument {
+        if count == 1, let start = bytes.baseAddress, !entries[0].isContainer {
+            return JSONDocument(.scalar(TapeReader(entries: entries, bytes: start, hasUnusualKeys: false).json(at: 0)))
+        }
+        return JSONDocument(.tape(tape(bytes, depth: depth, hasUnusualKeys: hasUnusualKeys), node: 0))
+    }
+
+    private func tape(_ bytes: UnsafeRawBufferPointer, depth: Int, hasUnusualKeys: Bool) -> Tape {
         // A guess that was much too high is not kept for as long as the message is.
         if let storage, bytes.count <= byteCount, capacity - count <= count / 4 + bytes.count / 16 {
             return Tape(storage, bytes: bytes, depth: depth, hasUnusualKeys: hasUnusualKeys)

@@ -23,11 +23,6 @@ static inline const char *forkjson_entry_key(const struct lh_entry *entry)
     return (const char *)entry->k;
 }
 
-static inline size_t forkjson_length(const char *string)
-{
-    return strlen(string);
-}
-
 static inline size_t forkjson_entry_key_length(const struct lh_entry *entry)
 {
     return strlen((const char *)entry->k);

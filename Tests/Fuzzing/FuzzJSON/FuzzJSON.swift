@@ -30,7 +30,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 private func compare(_ text: UnsafeRawBufferPointer, numbersAreDoubles: Bool) -> JSONDocument? {
     let reference: JSONDocument
     do {
-        reference = try JSONDocument(parsingByTheReference: text, numbersAreDoubles: numbersAreDoubles)
+        reference = try JSONDocument(parsingWithJSONC: text, numbersAreDoubles: numbersAreDoubles)
     } catch {
         precondition(error.code != .parserFailure, "json-c and the scanner disagree: \(error)")
         do {

@@ -39,7 +39,7 @@ may_use_platform() {
     case $1 in
     Sources/Reactor/*+Linux.swift | Sources/Fork/*+Linux.swift | Sources/ForkCluster/*+Linux.swift) return 0 ;;
     # atexit
-    Sources/Fork/Child/ChildSide.swift) return 0 ;;
+    Sources/Fork/Child/ParentSide.swift) return 0 ;;
     # The array of iovec that a batch is sent with.
     Sources/Messaging/OutboundQueue+Send.swift) return 0 ;;
     *) return 1 ;;

@@ -37,7 +37,7 @@ extension Process {
 
     /// The parent's messages, until it disconnects. A consumer that is slow slows the parent. Iterating starts a thread
     /// for the channel, unless `serve()` is running on one.
-    public static var messages: MessageSequence { MessageSequence(source: ChildSide.current) }
+    public static var messages: MessageSequence { MessageSequence(source: ParentSide.current) }
 
     /// The parent's messages as values of one type, until it disconnects.
     public static func messages<Value: Decodable>(of type: Value.Type) -> DecodedMessageSequence<Value> {
@@ -45,9 +45,9 @@ extension Process {
     }
 
     private static func handle(
-        _ interest: EventHub.Interest, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
+        _ events: EventSet, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
     ) -> Subscription {
-        guard let side = ChildSide.current else { return Subscription { _ in } }
-        return side.hub.handle(interest, handler)
+        guard let side = ParentSide.current else { return Subscription { _ in } }
+        return side.emitter.handle(events, handler)
     }
 }

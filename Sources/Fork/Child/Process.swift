@@ -9,12 +9,12 @@ internal import Reactor
 /// The name is that of Foundation's class, with which it lives in one file: no member of one is a member of the other.
 public enum Process {
     /// Whether a parent forked this program and gave it a channel.
-    public static var isForked: Bool { ChildSide.current != nil }
+    public static var isForked: Bool { ParentSide.current != nil }
 
     /// Whether messages can be sent: there is a parent, and this side has not disconnected. After the parent has
     /// disconnected it still can answer, until all of its messages have been dealt with.
     public static var isConnected: Bool {
-        guard let side = ChildSide.current else { return false }
+        guard let side = ParentSide.current else { return false }
         return side.channel.closing == nil
     }
 
@@ -33,7 +33,7 @@ public enum Process {
     /// Returns at once in a program that nobody forked, and in a handler. Where another thread serves already, it waits
     /// until that is done.
     public static func serve() {
-        ChildSide.current?.serve()
+        ParentSide.current?.serve()
     }
 
     /// Runs `body` on this thread, beside the handlers, until it ends; what it throws is thrown here. For a child whose
@@ -59,20 +59,20 @@ public enum Process {
     /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler,
     ///   or by a task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
-        guard let side = ChildSide.current else {
-            return try ServedTask(body).run(on: MessageLoop(name: "fork-child")) {}
+        guard let side = ParentSide.current else {
+            return try BlockingTask(body).run(on: MessageLoop(name: "fork-child")) {}
         }
         if side.channel.loop.isCurrent {
             throw ForkError(
                 .invalidArgument, "A handler can't wait for a task on its own loop: call serve at the end of main")
         }
-        try side.serve(ServedTask(body))
+        try side.serve(BlockingTask(body))
     }
 
     /// Waits until the channel has closed, while handlers are called on a thread of their own: what ``serve()`` is to a
     /// program that is not asynchronous. Returns at once in a program that nobody forked, and if the task is cancelled.
     public static func waitUntilDisconnected() async {
-        guard let side = ChildSide.current else { return }
+        guard let side = ParentSide.current else { return }
         let events = EventConsumer(side, .disconnect, until: .disconnect)
         while await events.next() != nil {}
     }
@@ -80,27 +80,27 @@ public enum Process {
     /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default:
     /// `balanced`. The parent's loop has a setting of its own, and a round trip is as quick as both.
     public static var latency: MessageLoop.Latency {
-        get { ChildSide.current?.channel.loop.latency ?? .balanced }
-        set { ChildSide.current?.channel.loop.latency = newValue }
+        get { ParentSide.current?.channel.loop.latency ?? .balanced }
+        set { ParentSide.current?.channel.loop.latency = newValue }
     }
 
     /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued
     /// and the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
     public static var exitFlushTimeout: Duration {
-        get { ChildSide.exitFlushTimeout.withLock { $0 } }
-        set { ChildSide.exitFlushTimeout.withLock { $0 = newValue } }
+        get { ParentSide.exitFlushTimeout.withLock { $0 } }
+        set { ParentSide.exitFlushTimeout.withLock { $0 = newValue } }
     }
 
     /// What becomes of errors that nobody hears in this program. Default: a line on standard error for each of the
     /// first sixteen.
     public static var unhandledErrors: ChildProcess.UnhandledErrors {
-        get { ChildSide.unhandledErrors.withLock { $0 } }
-        set { ChildSide.unhandledErrors.withLock { $0 = newValue } }
+        get { ParentSide.unhandledErrors.withLock { $0 } }
+        set { ParentSide.unhandledErrors.withLock { $0 = newValue } }
     }
 
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent
     /// has on its way. Calling it again has no effect.
     public static func disconnect() {
-        ChildSide.current?.channel.close()
+        ParentSide.current?.channel.close()
     }
 }

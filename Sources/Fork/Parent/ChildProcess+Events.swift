@@ -21,7 +21,7 @@ extension ChildProcess {
     /// Calls the handler once the child has been started; at once where that is so already, which it always is.
     @discardableResult
     public func onSpawn(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        hub.handle(.spawn) { _ in try handler() }
+        emitter.handle(.spawn) { _ in try handler() }
     }
 
     /// Calls the handler with each message of the child, on the child's loop.
@@ -30,7 +30,7 @@ extension ChildProcess {
     /// messages, in the order in which they were attached. What a handler throws becomes an error event.
     @discardableResult
     public func onMessage(_ handler: @escaping @Sendable (Message) throws -> Void) -> Subscription {
-        hub.handle(.message) { event in
+        emitter.handle(.message) { event in
             if case .message(let message) = event { try handler(message) }
         }
     }
@@ -48,7 +48,7 @@ extension ChildProcess {
     /// the first handler.
     @discardableResult
     public func onError(_ handler: @escaping @Sendable (ForkError) -> Void) -> Subscription {
-        hub.handle(.error) { event in
+        emitter.handle(.error) { event in
             if case .error(let error) = event { handler(error) }
         }
     }
@@ -59,14 +59,14 @@ extension ChildProcess {
     /// Messages that nobody has asked for hold this event and the later ones back for a second, and no longer.
     @discardableResult
     public func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        hub.handle(.disconnect) { _ in try handler() }
+        emitter.handle(.disconnect) { _ in try handler() }
     }
 
     /// Calls the handler when the child has ended, after its last message and the disconnect; at once where that is so
     /// already.
     @discardableResult
     public func onExit(_ handler: @escaping @Sendable (ExitStatus) throws -> Void) -> Subscription {
-        hub.handle(.exit) { event in
+        emitter.handle(.exit) { event in
             if case .exit(let status) = event { try handler(status) }
         }
     }
@@ -77,7 +77,7 @@ extension ChildProcess {
     /// Bytes of an output that nobody has asked for hold this event back for a second, and no longer.
     @discardableResult
     public func onClose(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        hub.handle(.close) { _ in try handler() }
+        emitter.handle(.close) { _ in try handler() }
     }
 
     /// The child's messages, until it disconnects. A consumer that is slow slows the child.

@@ -19,13 +19,13 @@ extension ChildProcess {
         path: FilePath, arguments: [String] = [], options: Options = Options()
     ) throws -> ChildProcess {
         try options.check()
-        let program = try Program(path: path, arguments: arguments, options: options)
+        let plan = try LaunchPlan(path: path, arguments: arguments, options: options)
         do {
-            return try launch(program, options)
+            return try launch(plan, options)
         } catch let error as SpawnError {
-            throw program.error(error)
+            throw plan.error(error)
         } catch let errno as Errno {
-            throw program.error(errno)
+            throw plan.error(errno)
         }
     }
 
@@ -33,16 +33,16 @@ extension ChildProcess {
     public static func fork(
         path: String, arguments: [String] = [], options: Options = Options()
     ) throws -> ChildProcess {
-        try fork(path: Program.path(path), arguments: arguments, options: options)
+        try fork(path: LaunchPlan.path(path), arguments: arguments, options: options)
     }
 
-    private static func launch(_ program: borrowing Program, _ options: Options) throws -> ChildProcess {
+    private static func launch(_ plan: borrowing LaunchPlan, _ options: Options) throws -> ChildProcess {
         let loop = try options.messageLoop ?? MessageLoop.sharedOrNew()
         try loop.ensureDriven()
-        var streams = try ChildStreams(options, path: program.path, loop: loop)
+        var streams = try ChildStreams(options, path: plan.path, loop: loop)
         let child = try System.socketPair().split { ours, theirs in
             let channel = try Channel(socket: ours, loop: loop, limits: options.limits, dialect: options.wireDialect)
-            let process = try ChildSpawner.spawn(program.request(channel: theirs, placements: streams.placements))
+            let process = try ChildSpawner.spawn(plan.request(channel: theirs, placements: streams.placements))
             streams.closeChildEnds()
             return ChildProcess(process, channel: channel, streams: streams, options: options)
         }

@@ -76,6 +76,6 @@ extension ChildProcess {
         _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
         try await withFork(
-            path: Program.path(path), arguments: arguments, options: options, shutdownWithin: time, body)
+            path: LaunchPlan.path(path), arguments: arguments, options: options, shutdownWithin: time, body)
     }
 }

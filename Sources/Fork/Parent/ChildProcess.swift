@@ -16,7 +16,7 @@ public final class ChildProcess: Sendable {
     public let pid: Int32
 
     let channel: Channel
-    let hub: EventHub
+    let emitter: EventEmitter
     private let killsGroupOnExit: Bool
     /// This program's ends of the child's pipes, by their numbers in the child.
     let inputs: [Int32: PipeWriter]
@@ -59,19 +59,19 @@ public final class ChildProcess: Sendable {
         killsGroupOnExit = options.killsGroupOnExit
         inputs = streams.inputs
         outputs = streams.outputs
-        hub = EventHub(
+        emitter = EventEmitter(
             loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 }
         ) { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: pid) }
         process = Locked(ProcessState(handle: spawned.takeHandle()))
     }
 
     deinit {
-        hub.sourceHasGone()
+        emitter.sourceHasGone()
     }
 
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
-        hub.belong(to: self)
+        emitter.belong(to: self)
         try channel.start(delegate: self)
         try process.withLock { process throws(Errno) in
             guard let handle = process.handle?.rawValue else { return }
@@ -139,8 +139,8 @@ public final class ChildProcess: Sendable {
         }
         for input in inputs.values { input.childEnded() }
         channel.peerProcessEnded()
-        if case .exited = ended.status, channel.hasPeerTakenNothing { hub.failed(.notTaken(status)) }
-        hub.exited(status)
+        if case .exited = ended.status, channel.hasPeerTakenNothing { emitter.failed(.notTaken(status)) }
+        emitter.exited(status)
     }
 
     // MARK: State
@@ -261,20 +261,20 @@ public final class ChildProcess: Sendable {
 
 extension ChildProcess: ChannelDelegate {
     package func channelReceived(_ message: consuming InboundMessage) {
-        hub.received(consume message)
+        emitter.received(consume message)
     }
 
     package func channelFailed(_ error: ChannelError) {
-        hub.failed(ForkError(error))
+        emitter.failed(ForkError(error))
     }
 
     package func channelExhausted(hasUnread: Bool) {
         channel.finishAfterPeer()
-        hub.exhausted(hasUnread: hasUnread)
+        emitter.exhausted(hasUnread: hasUnread)
     }
 
     package func channelDelivered() {
-        hub.delivered()
+        emitter.delivered()
     }
 }
 

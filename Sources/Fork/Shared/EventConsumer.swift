@@ -8,13 +8,13 @@ final class EventConsumer: Sendable {
     private let subscription: Subscription
 
     /// Begins to listen to the events of interest, up to and with the end.
-    init(_ source: any EventSource, _ interest: EventHub.Interest, until end: EventHub.Interest) {
+    init(_ source: any EventSource, _ events: EventSet, until end: EventSet) {
         let buffer = EventBuffer()
         self.source = source
         self.buffer = buffer
-        subscription = source.hub.subscribe(interest.union(end), lagsBehind: true) { event in
-            let result = interest.contains(event.interest) ? buffer.push(event) : .taken
-            if event.interest == end { buffer.finish() }
+        subscription = source.emitter.subscribe(events.union(end), lagsBehind: true) { event in
+            let result = events.contains(event.kind) ? buffer.push(event) : .taken
+            if event.kind == end { buffer.finish() }
             return result
         }
         source.ensureDriven()
@@ -22,7 +22,7 @@ final class EventConsumer: Sendable {
 
     deinit {
         let events = buffer.close()
-        if !events.isEmpty { source.hub.giveBack(events, subscription) }
+        if !events.isEmpty { source.emitter.giveBack(events, subscription) }
         subscription.cancel()
     }
 
@@ -30,10 +30,10 @@ final class EventConsumer: Sendable {
     func next() async -> ChildProcess.Event? {
         switch await buffer.next() {
         case .event(let event, let isRelieved):
-            if isRelieved { source.hub.resume(subscription) }
+            if isRelieved { source.emitter.resume(subscription) }
             return event
         case .end:
-            source.hub.caughtUp(subscription)
+            source.emitter.caughtUp(subscription)
             return nil
         case .cancelled: return nil
         }
@@ -42,7 +42,7 @@ final class EventConsumer: Sendable {
 
 /// Where events come from. An iterator keeps it alive.
 protocol EventSource: AnyObject, Sendable {
-    var hub: EventHub { get }
+    var emitter: EventEmitter { get }
     /// Makes sure that some thread drives the loop.
     func ensureDriven()
     /// A consumer has seen the end. On the loop.

@@ -1,6 +1,6 @@
 internal import Reactor
 
-/// When the events that end a channel's life may be told. A value without a handler: `EventHub` asks it.
+/// When the events that end a channel's life may be told. A value without a handler: `EventEmitter` asks it.
 struct Lifecycle {
     /// A parent hears of its child's exit; a child has nothing to hear after the disconnect.
     let hasProcess: Bool

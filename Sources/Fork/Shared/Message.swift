@@ -50,7 +50,7 @@ public struct Message: Sendable {
         do {
             return try decode(type)
         } catch {
-            throw MisfitError(cause: error)
+            throw MismatchError(cause: error)
         }
     }
 
@@ -106,6 +106,6 @@ extension DecodingError {
 }
 
 /// A message does not fit the type of its handler, which has not been called.
-struct MisfitError: Error {
+struct MismatchError: Error {
     let cause: any Error
 }

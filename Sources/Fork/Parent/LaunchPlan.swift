@@ -3,13 +3,13 @@ internal import Reactor
 internal import SystemPackage
 
 /// A program to start, with everything about it checked that can be checked before.
-struct Program: ~Copyable {
+struct LaunchPlan: ~Copyable {
     let path: FilePath
     /// What is executed: the program, or its interpreter.
     private let executable: FilePath
     private let arguments: [[UInt8]]
     private let environment: [[UInt8]]
-    private let identity: Identity
+    private let credentials: Credentials
     private let workingDirectory: Descriptor?
     private let options: ChildProcess.Options
 
@@ -20,7 +20,7 @@ struct Program: ~Copyable {
             try Self.refuseNUL(in: argument, "The argument '\(argument.excerpt())' of '\(path.asPart)'")
         }
         let environment = try Self.environment(options.environment, path: path)
-        let identity = try Identity(options, path: path)
+        let credentials = try Credentials(options, path: path)
         let directory = try options.workingDirectory.map { try Self.open(workingDirectory: $0, path: path) }
         // The child changes its directory before it looks for the program.
         let start = options.workingDirectory == nil ? FilePath() : try Self.currentDirectory(path)
@@ -31,7 +31,7 @@ struct Program: ~Copyable {
         let inner = interpreter.map { $0.arguments.map { Array($0.utf8) } + [program.bytes] } ?? []
         self.arguments = [name] + inner + arguments.map { Array($0.utf8) }
         self.environment = environment
-        self.identity = identity
+        self.credentials = credentials
         workingDirectory = directory
         self.options = options
     }
@@ -87,9 +87,9 @@ struct Program: ~Copyable {
         }
         attributes.limits = options.resourceLimits.spawnLimits
         attributes.nice = options.nice
-        attributes.groups = identity.groups
-        attributes.group = identity.group
-        attributes.user = identity.user
+        attributes.groups = credentials.groups
+        attributes.group = credentials.group
+        attributes.user = credentials.user
         attributes.noNewPrivileges = options.noNewPrivileges
         attributes.parentDeathSignal = options.parentDeathSignal?.rawValue
         return attributes
@@ -110,7 +110,7 @@ struct Program: ~Copyable {
             case .limits: "option resourceLimits: \(error.errno)"
             case .nice: "option nice: \(error.errno)"
             case .groups: "option supplementaryGroups: \(error.errno)"
-            case .group: "option \(identity.hasGroupOfUser ? "user" : "group"): \(error.errno)"
+            case .group: "option \(credentials.hasGroupOfUser ? "user" : "group"): \(error.errno)"
             case .user: "option user: \(error.errno)"
             case .noNewPrivileges: "option noNewPrivileges: \(error.errno)"
             case .parentDeathSignal: "option parentDeathSignal: \(error.errno)"

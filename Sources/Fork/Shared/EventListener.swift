@@ -2,7 +2,7 @@ internal import DequeModule
 internal import Reactor
 internal import Synchronization
 
-extension EventHub {
+extension EventEmitter {
     enum SinkResult {
         case taken
         /// Taken, and it can take no more messages for now.
@@ -16,7 +16,7 @@ extension EventHub {
 
     struct Entry: Sendable {
         let subscription: Subscription
-        let interest: Interest
+        let events: EventSet
         let sink: Sink
         /// The first message that it hears; see ``Message/number``.
         var firstMessage: UInt64 = 0
@@ -34,7 +34,7 @@ extension EventHub {
         /// - Parameter isAwaited: an iteration has not seen the end. It may still leave messages, to those who are there
         ///   then.
         func isOver(isAwaited: Bool) -> Bool {
-            isFinished && !(isAwaited && (lagsBehind || interest.contains(.message)))
+            isFinished && !(isAwaited && (lagsBehind || events.contains(.message)))
         }
     }
 

@@ -3,7 +3,7 @@ internal import Reactor
 internal import SystemPackage
 
 /// Who a child runs as, in numbers.
-struct Identity {
+struct Credentials {
     var user: UInt32?
     var group: UInt32?
     var groups: [UInt32]?
@@ -24,7 +24,7 @@ struct Identity {
         switch account {
         case .id(let id): return (id, System.firstGroup(ofUser: id))
         case .name(let name):
-            try Program.refuseNUL(in: name, "The user '\(name.excerpt())'")
+            try LaunchPlan.refuseNUL(in: name, "The user '\(name.excerpt())'")
             guard let found = System.user(named: name) else {
                 throw ForkError(
                     .launchFailed, "Could not start '\(path.asPart)': option user: there is no user '\(name.excerpt())'"
@@ -38,7 +38,7 @@ struct Identity {
         switch account {
         case .id(let id): return id
         case .name(let name):
-            try Program.refuseNUL(in: name, "The group '\(name.excerpt())'")
+            try LaunchPlan.refuseNUL(in: name, "The group '\(name.excerpt())'")
             guard let found = System.group(named: name) else {
                 throw ForkError(
                     .launchFailed,

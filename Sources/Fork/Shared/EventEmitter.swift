@@ -6,7 +6,7 @@ internal import Reactor
 ///
 /// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls. Who has
 /// subscribed hears every message that is told after that.
-final class EventHub: @unchecked Sendable {
+final class EventEmitter: @unchecked Sendable {
     // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
     /// What other threads have asked for. Looked at before each message: the answer to a request can be read before the
     /// loop comes to the job that attaches the handler for it.
@@ -26,7 +26,7 @@ final class EventHub: @unchecked Sendable {
     private var nextMessage: UInt64 = 0
     private var lifecycle: Lifecycle
     /// This object, while its close event waits for outputs: nothing else may keep it.
-    private var keptUntilClose: EventHub?
+    private var keptUntilClose: EventEmitter?
     /// The close event has come, whatever becomes of outputs that nobody reads.
     private var isClosed = false
     /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
@@ -58,7 +58,7 @@ final class EventHub: @unchecked Sendable {
 
     /// Does something on the loop. The source is kept until then: what is waiting for a consumer reaches it only by way
     /// of the source. From any thread.
-    func onLoop(_ body: @escaping @Sendable (EventHub) -> Void) {
+    func onLoop(_ body: @escaping @Sendable (EventEmitter) -> Void) {
         loop.execute { [self, source] in
             withExtendedLifetime(source) { body(self) }
         }
@@ -67,13 +67,13 @@ final class EventHub: @unchecked Sendable {
     // MARK: On the loop
 
     private var hasConsumer: Bool {
-        entries.contains { $0.interest.contains(.message) && !$0.subscription.isCancelled }
+        entries.contains { $0.events.contains(.message) && !$0.subscription.isCancelled }
     }
 
     /// Whether the last events have to wait for messages that are wanted. They do also for one who has cancelled and is
     /// still there: another may be about to take the place.
     private var wantsMessages: Bool {
-        entries.contains { $0.interest.contains(.message) }
+        entries.contains { $0.events.contains(.message) }
     }
 
     /// All that will ever happen has happened, and everybody has been told.
@@ -187,13 +187,13 @@ final class EventHub: @unchecked Sendable {
     private func takeBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
         let others = entries.filter { !$0.subscription.isCancelled && $0.subscription !== subscription }
         // From here on others have heard them, or will.
-        let end = others.filter { $0.interest.contains(.message) }.map(\.firstMessage).min() ?? .max
+        let end = others.filter { $0.events.contains(.message) }.map(\.firstMessage).min() ?? .max
         var messages: [Message] = []
         var errors: [ForkError] = []
         for event in events {
             switch event {
             case .message(let message) where message.number < end: messages.append(message)
-            case .error(let error) where !others.contains(where: { $0.interest.contains(.error) }): errors.append(error)
+            case .error(let error) where !others.contains(where: { $0.events.contains(.error) }): errors.append(error)
             default: break
             }
         }
@@ -213,8 +213,8 @@ final class EventHub: @unchecked Sendable {
         var entry = entry
         entry.firstMessage = unclaimed.first?.number ?? nextMessage
         entries.append(entry)
-        if entry.interest.contains(.spawn) { _ = entry.sink(.spawn) }
-        if entry.interest.contains(.error) {
+        if entry.events.contains(.spawn) { _ = entry.sink(.spawn) }
+        if entry.events.contains(.error) {
             let errors = unheardErrors
             unheardErrors = []
             for error in errors { _ = entry.sink(.error(error)) }
@@ -258,10 +258,10 @@ final class EventHub: @unchecked Sendable {
 
     /// Tells everybody who is interested; whether there was anybody.
     @discardableResult
-    private func tell(_ interest: Interest, _ event: ChildProcess.Event) -> Bool {
+    private func tell(_ kind: EventSet, _ event: ChildProcess.Event) -> Bool {
         var wasHeard = false
         // Those who come meanwhile hear the next one.
-        for entry in entries where entry.interest.contains(interest) && !entry.subscription.isCancelled {
+        for entry in entries where entry.events.contains(kind) && !entry.subscription.isCancelled {
             switch entry.sink(event) {
             case .taken: wasHeard = true
             case .saturated:
@@ -284,7 +284,7 @@ final class EventHub: @unchecked Sendable {
             for index in entries.indices where entries[index].passedTerminals == position {
                 entries[index].passedTerminals += 1
                 let entry = entries[index]
-                if entry.interest.contains(event.interest), !entry.subscription.isCancelled { _ = entry.sink(event) }
+                if entry.events.contains(event.kind), !entry.subscription.isCancelled { _ = entry.sink(event) }
             }
         }
         dropFinished()

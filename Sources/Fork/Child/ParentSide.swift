@@ -7,18 +7,18 @@ internal import Wire
 #endif
 
 /// The child's end of the channel that its parent made. There is one in a process at most.
-final class ChildSide: Sendable {
+final class ParentSide: Sendable {
     /// Made at the first use of `Process`; nil in a program that nobody forked.
-    static var current: ChildSide? { try? connected.get() }
+    static var current: ParentSide? { try? connected.get() }
 
-    static func require() throws(ForkError) -> ChildSide {
+    static func require() throws(ForkError) -> ParentSide {
         switch connected {
         case .success(let side): return side
         case .failure(let error): throw error
         }
     }
 
-    private static let connected: Result<ChildSide, ForkError> = Result { () throws(ForkError) in try connect() }
+    private static let connected: Result<ParentSide, ForkError> = Result { () throws(ForkError) in try connect() }
 
     /// See `Process.exitFlushTimeout`.
     static let exitFlushTimeout = Locked(Duration.seconds(60))
@@ -26,30 +26,30 @@ final class ChildSide: Sendable {
     static let unhandledErrors = Locked(ChildProcess.UnhandledErrors.print)
 
     let channel: Channel
-    let hub: EventHub
+    let emitter: EventEmitter
     private let pid = getpid()
     /// Bodies of `Process.serve` that have not ended.
     private let servedBodies = Locked(0)
 
     private init(channel: Channel) {
         self.channel = channel
-        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false) { error in
-            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid(), isChild: true)
+        emitter = EventEmitter(loop: channel.loop, channel: channel, hasProcess: false) { error in
+            ParentSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid(), isChild: true)
         }
     }
 
-    private static func connect() throws(ForkError) -> ChildSide {
+    private static func connect() throws(ForkError) -> ParentSide {
         let (descriptor, dialect) = try inheritedChannel()
         do {
             let loop = try MessageLoop(named: "fork-child")
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: limits, dialect: dialect, isMaker: false)
-            let side = ChildSide(channel: channel)
-            side.hub.belong(to: side)
+            let side = ParentSide(channel: channel)
+            side.emitter.belong(to: side)
             try channel.start(delegate: side)
             // What the parent allows is known before the first message is sent.
             channel.readWhatIsThere()
-            atexit { ChildSide.flushAtExit() }
+            atexit { ParentSide.flushAtExit() }
             return side
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
@@ -119,19 +119,19 @@ final class ChildSide: Sendable {
 
     private func isDone() -> Bool {
         finishIfConsumed()
-        return hub.isFinished && channel.isClosed
+        return emitter.isFinished && channel.isClosed
     }
 
     /// After the parent's end this side goes on sending until the last message has been dealt with, and until the
     /// bodies that are served have ended: a child can answer all of its work, and send what it made of it.
     private func finishIfConsumed() {
-        guard hub.isFinished && hub.isConsumed && servedBodies.withLock({ $0 == 0 }) else { return }
+        guard emitter.isFinished && emitter.isConsumed && servedBodies.withLock({ $0 == 0 }) else { return }
         channel.complainOfUnread()
         channel.finishAfterPeer()
     }
 
     /// Runs a task while this thread drives the loop, and keeps this side's direction open meanwhile.
-    func serve(_ task: ServedTask) throws {
+    func serve(_ task: BlockingTask) throws {
         servedBodies.withLock { $0 += 1 }
         try task.run(on: channel.loop) {
             self.servedBodies.withLock { $0 -= 1 }
@@ -140,32 +140,32 @@ final class ChildSide: Sendable {
     }
 }
 
-extension ChildSide: ChannelDelegate {
+extension ParentSide: ChannelDelegate {
     func channelReceived(_ message: consuming InboundMessage) {
-        hub.received(consume message)
+        emitter.received(consume message)
     }
 
     func channelFailed(_ error: ChannelError) {
-        hub.failed(ForkError(error))
+        emitter.failed(ForkError(error))
     }
 
     func channelExhausted(hasUnread: Bool) {
         // Whoever serves has attached its handlers: messages that nobody has asked for by now are not waited with.
-        hub.exhausted(hasUnread: false)
+        emitter.exhausted(hasUnread: false)
     }
 
     func channelDelivered() {
-        hub.delivered()
+        emitter.delivered()
         finishIfConsumed()
     }
 }
 
-extension ChildSide: EventSource {
+extension ParentSide: EventSource {
     func ensureDriven() {
         try? channel.loop.ensureDriven()
     }
 
     func consumersProgressed() {
-        if hub.isDelivered { finishIfConsumed() }
+        if emitter.isDelivered { finishIfConsumed() }
     }
 }

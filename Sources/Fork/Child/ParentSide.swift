@@ -6,7 +6,7 @@ internal import Wire
     internal import Glibc
 #endif
 
-/// The child's end of the channel that its parent made. There is one in a process at most.
+/// The child's view of its parent: the connection that the parent has made. There is one in a process at most.
 final class ParentSide: Sendable {
     /// Made at the first use of `Process`; nil in a program that nobody forked.
     static var current: ParentSide? { try? connected.get() }
@@ -25,15 +25,11 @@ final class ParentSide: Sendable {
     /// See `Process.unhandledErrors`.
     static let unhandledErrors = Locked(ChildProcess.UnhandledErrors.print)
 
-    let channel: Channel
-    let emitter: EventEmitter
+    let connection: Connection
     private let pid = getpid()
-    /// Bodies of `Process.serve` that have not ended.
-    private let servedBodies = Locked(0)
 
-    private init(channel: Channel) {
-        self.channel = channel
-        emitter = EventEmitter(loop: channel.loop, channel: channel, hasProcess: false) { error in
+    private init(_ channel: Channel) {
+        connection = Connection(channel, to: .parent) { error in
             ParentSide.unhandledErrors.withLock { $0 }.report(error, pid: getpid(), isChild: true)
         }
     }
@@ -44,9 +40,8 @@ final class ParentSide: Sendable {
             let loop = try MessageLoop(named: "fork-child")
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: limits, dialect: dialect, isMaker: false)
-            let side = ParentSide(channel: channel)
-            side.emitter.belong(to: side)
-            try channel.start(delegate: side)
+            let side = ParentSide(channel)
+            try side.connection.start()
             // What the parent allows is known before the first message is sent.
             channel.readWhatIsThere()
             atexit { ParentSide.flushAtExit() }
@@ -106,66 +101,22 @@ final class ParentSide: Sendable {
         // A copy of this process that somebody made with the system's fork must not send the same once more.
         guard let side = current, side.pid == getpid() else { return }
         let patience = exitFlushTimeout.withLock { $0 }
-        side.channel.flush(givingUpAfter: patience)
-        side.channel.complainOfUnreadAtExit()
-        side.channel.close()
+        let channel = side.connection.channel
+        channel.flush(givingUpAfter: patience)
+        channel.complainOfUnreadAtExit()
+        channel.close()
     }
 
+    /// Calls the handlers on this thread until the channel has closed.
     func serve() {
-        let loop = channel.loop
+        let loop = connection.loop
         // Who drives now may do so for a task, and leave before the channel has closed.
-        while !loop.drive(until: { isDone() }), !loop.isCurrent { loop.waitForCaller() }
-    }
-
-    private func isDone() -> Bool {
-        finishIfConsumed()
-        return emitter.isFinished && channel.isClosed
-    }
-
-    /// After the parent's end this side goes on sending until the last message has been dealt with, and until the
-    /// bodies that are served have ended: a child can answer all of its work, and send what it made of it.
-    private func finishIfConsumed() {
-        guard emitter.isFinished && emitter.isConsumed && servedBodies.withLock({ $0 == 0 }) else { return }
-        channel.complainOfUnread()
-        channel.finishAfterPeer()
+        while !loop.drive(until: { connection.isDone() }), !loop.isCurrent { loop.waitForCaller() }
     }
 
     /// Runs a task while this thread drives the loop, and keeps this side's direction open meanwhile.
     func serve(_ task: BlockingTask) throws {
-        servedBodies.withLock { $0 += 1 }
-        try task.run(on: channel.loop) {
-            self.servedBodies.withLock { $0 -= 1 }
-            self.consumersProgressed()
-        }
-    }
-}
-
-extension ParentSide: ChannelDelegate {
-    func channelReceived(_ message: consuming InboundMessage) {
-        emitter.received(consume message)
-    }
-
-    func channelFailed(_ error: ChannelError) {
-        emitter.failed(ForkError(error))
-    }
-
-    func channelExhausted(hasUnread: Bool) {
-        // Whoever serves has attached its handlers: messages that nobody has asked for by now are not waited with.
-        emitter.exhausted(hasUnread: false)
-    }
-
-    func channelDelivered() {
-        emitter.delivered()
-        finishIfConsumed()
-    }
-}
-
-extension ParentSide: EventSource {
-    func ensureDriven() {
-        try? channel.loop.ensureDriven()
-    }
-
-    func consumersProgressed() {
-        if emitter.isDelivered { finishIfConsumed() }
+        connection.lateSenderBegan()
+        try task.run(on: connection.loop) { self.connection.lateSenderEnded() }
     }
 }

@@ -1,4 +1,3 @@
-internal import Messaging
 internal import Reactor
 
 /// This program as the child of a parent that forked it.
@@ -14,8 +13,7 @@ public enum Process {
     /// Whether messages can be sent: there is a parent, and this side has not disconnected. After the parent has
     /// disconnected it still can answer, until all of its messages have been dealt with.
     public static var isConnected: Bool {
-        guard let side = ParentSide.current else { return false }
-        return side.channel.closing == nil
+        ParentSide.current?.connection.isOpen ?? false
     }
 
     /// The directory in which this program's executable lies, without a slash at its end.
@@ -62,7 +60,7 @@ public enum Process {
         guard let side = ParentSide.current else {
             return try BlockingTask(body).run(on: MessageLoop(name: "fork-child")) {}
         }
-        if side.channel.loop.isCurrent {
+        if side.connection.loop.isCurrent {
             throw ForkError(
                 .invalidArgument, "A handler can't wait for a task on its own loop: call serve at the end of main")
         }
@@ -72,16 +70,16 @@ public enum Process {
     /// Waits until the channel has closed, while handlers are called on a thread of their own: what ``serve()`` is to a
     /// program that is not asynchronous. Returns at once in a program that nobody forked, and if the task is cancelled.
     public static func waitUntilDisconnected() async {
-        guard let side = ParentSide.current else { return }
-        let events = EventConsumer(side, .disconnect, until: .disconnect)
+        guard let connection = ParentSide.current?.connection else { return }
+        let events = EventConsumer(connection, .disconnect, until: .disconnect)
         while await events.next() != nil {}
     }
 
     /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default:
     /// `balanced`. The parent's loop has a setting of its own, and a round trip is as quick as both.
     public static var latency: MessageLoop.Latency {
-        get { ParentSide.current?.channel.loop.latency ?? .balanced }
-        set { ParentSide.current?.channel.loop.latency = newValue }
+        get { ParentSide.current?.connection.loop.latency ?? .balanced }
+        set { ParentSide.current?.connection.loop.latency = newValue }
     }
 
     /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued
@@ -101,6 +99,6 @@ public enum Process {
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent
     /// has on its way. Calling it again has no effect.
     public static func disconnect() {
-        ParentSide.current?.channel.close()
+        ParentSide.current?.connection.disconnect()
     }
 }

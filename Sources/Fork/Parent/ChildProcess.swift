@@ -1,4 +1,4 @@
-package import Messaging
+internal import Messaging
 public import Reactor
 internal import SystemPackage
 
@@ -15,8 +15,7 @@ public final class ChildProcess: Sendable {
     /// The child's process number. Another process can have it once the child has ended; ``kill(_:)`` is never misled.
     public let pid: Int32
 
-    let channel: Channel
-    let emitter: EventEmitter
+    let connection: Connection
     private let killsGroupOnExit: Bool
     /// This program's ends of the child's pipes, by their numbers in the child.
     let inputs: [Int32: PipeWriter]
@@ -55,39 +54,37 @@ public final class ChildProcess: Sendable {
     ) {
         let pid = spawned.pid
         self.pid = pid
-        self.channel = channel
         killsGroupOnExit = options.killsGroupOnExit
         inputs = streams.inputs
         outputs = streams.outputs
-        emitter = EventEmitter(
-            loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 }
-        ) { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: pid) }
+        connection = Connection(
+            channel, to: .child,
+            outputUses: { [outputs] in outputs.values.map(\.use) },
+            reportUnheard: { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: pid) })
         process = Locked(ProcessState(handle: spawned.takeHandle()))
-    }
-
-    deinit {
-        emitter.sourceHasGone()
     }
 
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
-        emitter.belong(to: self)
-        try channel.start(delegate: self)
+        for output in outputs.values {
+            output.listen { [weak emitter = connection.emitter] in emitter?.outputsChanged() }
+        }
+        try connection.start()
         try process.withLock { process throws(Errno) in
             guard let handle = process.handle?.rawValue else { return }
             // Under the lock: the process may have ended, and the loop is quick.
-            process.watch = try channel.loop.watch(handle) { _ in self.mayHaveEnded() }
+            process.watch = try connection.loop.watch(handle) { _ in self.mayHaveEnded() }
         }
     }
 
     /// Sends the signal once the time is over, unless the child has ended before.
     func end(after timeout: Duration, by signal: Signal) {
-        let timer = channel.loop.schedule(after: timeout) { [weak self] in _ = self?.kill(signal) }
+        let timer = connection.loop.schedule(after: timeout) { [weak self] in _ = self?.kill(signal) }
         let isLate = process.withLock { process in
             process.timer = timer
             return process.ended != nil
         }
-        if isLate { channel.loop.cancel(timer) }
+        if isLate { connection.loop.cancel(timer) }
     }
 
     /// Ends a child that could not be watched.
@@ -97,7 +94,7 @@ public final class ChildProcess: Sendable {
             try? System.signalProcess(handle, Signal.kill.rawValue)
             System.waitUntilReaped(handle)
         }
-        channel.discard()
+        connection.channel.discard()
     }
 
     // MARK: The end of the process
@@ -129,18 +126,16 @@ public final class ChildProcess: Sendable {
             }
             return (process.watch, process.timer, process.waiters)
         }
-        if let watch { channel.loop.unwatch(watch) }
-        if let timer { channel.loop.cancel(timer) }
+        if let watch { connection.loop.unwatch(watch) }
+        if let timer { connection.loop.cancel(timer) }
         process.withLock { $0.handle = nil }
         let status = ExitStatus(ended.status)
         for waiter in waiters.values {
-            if let timer = waiter.timer { channel.loop.cancel(timer) }
+            if let timer = waiter.timer { connection.loop.cancel(timer) }
             waiter.continuation.resume(returning: status)
         }
         for input in inputs.values { input.childEnded() }
-        channel.peerProcessEnded()
-        if case .exited = ended.status, channel.hasPeerTakenNothing { emitter.failed(.notTaken(status)) }
-        emitter.exited(status)
+        connection.childEnded(status)
     }
 
     // MARK: State
@@ -155,11 +150,11 @@ public final class ChildProcess: Sendable {
     /// ```
     ///
     /// Like a handler, such a task must not block the thread.
-    public var messageLoop: MessageLoop { channel.loop }
+    public var messageLoop: MessageLoop { connection.loop }
 
     /// Whether messages can be sent: this side has not disconnected, the child has not ended, and where the child has
     /// disconnected, not all of its messages have been read.
-    public var isConnected: Bool { channel.closing == nil }
+    public var isConnected: Bool { connection.isOpen }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.
     public var exitStatus: ExitStatus? { process.withLock { $0.ended?.status }.map { ExitStatus($0) } }
@@ -194,7 +189,7 @@ public final class ChildProcess: Sendable {
                 // A cancellation from now on finds the waiter; an earlier one is seen here.
                 if process.ended != nil || isCancellable && Task.isCancelled { return true }
                 // Under the lock: the timer may fire at once, and has to find the waiter.
-                let timer = time.map { channel.loop.schedule(after: $0) { [weak self] in self?.giveUp(id) } }
+                let timer = time.map { connection.loop.schedule(after: $0) { [weak self] in self?.giveUp(id) } }
                 process.waiters[id] = ExitWaiter(continuation: continuation, timer: timer)
                 return false
             }
@@ -255,36 +250,7 @@ public final class ChildProcess: Sendable {
     ///
     /// The child is not ended. Calling it again has no effect.
     public func disconnect() {
-        channel.close()
-    }
-}
-
-extension ChildProcess: ChannelDelegate {
-    package func channelReceived(_ message: consuming InboundMessage) {
-        emitter.received(consume message)
-    }
-
-    package func channelFailed(_ error: ChannelError) {
-        emitter.failed(ForkError(error))
-    }
-
-    package func channelExhausted(hasUnread: Bool) {
-        channel.finishAfterPeer()
-        emitter.exhausted(hasUnread: hasUnread)
-    }
-
-    package func channelDelivered() {
-        emitter.delivered()
-    }
-}
-
-extension ChildProcess: EventSource {
-    func ensureDriven() {
-        // It has been since the fork; a loop of its own is driven as long as somebody refers to it.
-    }
-
-    func consumersProgressed() {
-        // A child that has disconnected is not sent to, whoever still looks at its messages.
+        connection.disconnect()
     }
 }
 

@@ -5,7 +5,7 @@ internal import Reactor
 final class EventBuffer: Sendable {
     enum Outcome {
         /// An event; if it says so, the buffer can take more again.
-        case event(ChildProcess.Event, isRelieved: Bool)
+        case event(Event, isRelieved: Bool)
         case end
         case cancelled
     }
@@ -13,7 +13,7 @@ final class EventBuffer: Sendable {
     private typealias Continuation = CheckedContinuation<Outcome, Never>
 
     private struct State {
-        var buffer = EventBufferState<ChildProcess.Event, Continuation>()
+        var buffer = EventBufferState<Event, Continuation>()
         var lastID: UInt64 = 0
         /// The consumer has gone.
         var isClosed = false
@@ -23,7 +23,7 @@ final class EventBuffer: Sendable {
 
     // MARK: On the loop
 
-    func push(_ event: ChildProcess.Event) -> EventEmitter.SinkResult {
+    func push(_ event: Event) -> EventSinkResult {
         let size = if case .message(let message) = event { message.inbound.cost } else { 0 }
         let action = state.withLock { $0.isClosed ? nil : $0.buffer.push(event, size: size) }
         switch action {
@@ -65,16 +65,14 @@ final class EventBuffer: Sendable {
     }
 
     /// Takes no more; returns what nobody has taken.
-    func close() -> [ChildProcess.Event] {
+    func close() -> [Event] {
         state.withLock { state in
             state.isClosed = true
             return state.buffer.takeAll()
         }
     }
 
-    private static func outcome(
-        _ action: EventBufferState<ChildProcess.Event, Continuation>.NextAction
-    ) -> Outcome? {
+    private static func outcome(_ action: EventBufferState<Event, Continuation>.NextAction) -> Outcome? {
         switch action {
         case .take(let event?, let isRelieved): .event(event, isRelieved: isRelieved)
         case .take(nil, _): .end

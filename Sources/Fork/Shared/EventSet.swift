@@ -10,7 +10,7 @@ struct EventSet: OptionSet {
     static let all: EventSet = [.spawn, .message, .error, .disconnect, .exit, .close]
 }
 
-extension ChildProcess.Event {
+extension Event {
     var kind: EventSet {
         switch self {
         case .spawn: .spawn

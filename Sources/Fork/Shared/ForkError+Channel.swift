@@ -115,23 +115,6 @@ extension ForkError {
             either: is it a program that uses this package, and did it call Process.serve()?
             """)
     }
-
-    /// Any error of the modules below, as the one that users see; cancellation stays what it is.
-    static func wrapping<Result>(_ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch let error as ChannelError {
-            throw ForkError(error)
-        }
-    }
-
-    static func wrappingAsync<Result>(_ body: () async throws -> Result) async throws -> Result {
-        do {
-            return try await body()
-        } catch let error as ChannelError {
-            throw ForkError(error)
-        }
-    }
 }
 
 extension WireError {

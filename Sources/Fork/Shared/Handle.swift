@@ -92,22 +92,3 @@ public struct Handles: ~Copyable, Sendable {
         }
     }
 }
-
-extension Channel {
-    /// Sends with handles, and throws what users see.
-    func forward(_ value: some Encodable, _ handles: consuming Handles) throws -> Bool {
-        do throws(ChannelError) {
-            return try send(value, handles: handles.takeList())
-        } catch {
-            throw ForkError(error)
-        }
-    }
-
-    func forward(bytes: [UInt8], _ handles: consuming Handles) throws -> Bool {
-        do throws(ChannelError) {
-            return try send(bytes: bytes, handles: handles.takeList())
-        } catch {
-            throw ForkError(error)
-        }
-    }
-}

@@ -1,15 +1,6 @@
 internal import Reactor
 internal import SystemPackage
 
-/// What a piped output means for the close event of its child.
-enum OutputUse: Equatable {
-    /// It has ended, or is empty and nobody's.
-    case done
-    /// Bytes are there that nobody has asked for.
-    case unclaimed
-    case consumed
-}
-
 /// The reading end of a piped output. Nothing is read before somebody asks for it.
 final class PipeReader: Sendable {
     private struct Consumers {

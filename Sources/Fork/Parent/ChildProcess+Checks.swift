@@ -82,24 +82,11 @@ extension ChildProcess.Options {
 
 extension ChildProcess.ResourceLimits {
     fileprivate func check() throws {
-        for (limit, name) in [
-            (addressSpace, "addressSpace"), (cpuSeconds, "cpuSeconds"), (openFiles, "openFiles"),
-            (coreSize, "coreSize"), (fileSize, "fileSize"), (processes, "processes"),
-        ] {
+        for (name, limit, _) in all {
             if let limit, limit.soft > limit.hard {
                 throw ForkError(
                     .invalidArgument, "The limit \(name) is \(limit.soft), more than its hard limit of \(limit.hard)")
             }
-        }
-    }
-
-    var spawnLimits: [SpawnAttributes.Limit] {
-        let all: [(ChildProcess.Limit?, SpawnAttributes.Resource)] = [
-            (addressSpace, .addressSpace), (cpuSeconds, .cpuSeconds), (openFiles, .openFiles), (coreSize, .coreSize),
-            (fileSize, .fileSize), (processes, .processes),
-        ]
-        return all.compactMap { limit, resource in
-            limit.map { SpawnAttributes.Limit(resource: resource, soft: $0.soft, hard: $0.hard) }
         }
     }
 }

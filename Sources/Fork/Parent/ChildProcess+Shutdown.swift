@@ -76,6 +76,6 @@ extension ChildProcess {
         _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
         try await withFork(
-            path: LaunchPlan.path(path), arguments: arguments, options: options, shutdownWithin: time, body)
+            path: FilePath(checking: path), arguments: arguments, options: options, shutdownWithin: time, body)
     }
 }

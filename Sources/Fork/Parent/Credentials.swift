@@ -7,14 +7,11 @@ struct Credentials {
     var user: UInt32?
     var group: UInt32?
     var groups: [UInt32]?
-    /// The group was not asked for, but comes with the user.
-    let hasGroupOfUser: Bool
 
     init(_ options: ChildProcess.Options, path: FilePath) throws {
         let user = try options.user.map { try Self.user($0, path) }
         self.user = user?.id
         group = try options.group.map { try Self.group($0, "group", path) } ?? user?.group
-        hasGroupOfUser = options.group == nil
         groups = try options.supplementaryGroups?.map { try Self.group($0, "supplementaryGroups", path) }
         // A child that gives up root's rights must not keep its groups.
         if groups == nil, user != nil || group != nil, System.isRoot { groups = [] }
@@ -24,7 +21,7 @@ struct Credentials {
         switch account {
         case .id(let id): return (id, System.firstGroup(ofUser: id))
         case .name(let name):
-            try LaunchPlan.refuseNUL(in: name, "The user '\(name.excerpt())'")
+            try name.checkForNUL("The user '\(name.excerpt())'")
             guard let found = System.user(named: name) else {
                 throw ForkError(
                     .launchFailed, "Could not start '\(path.asPart)': option user: there is no user '\(name.excerpt())'"
@@ -38,7 +35,7 @@ struct Credentials {
         switch account {
         case .id(let id): return id
         case .name(let name):
-            try LaunchPlan.refuseNUL(in: name, "The group '\(name.excerpt())'")
+            try name.checkForNUL("The group '\(name.excerpt())'")
             guard let found = System.group(named: name) else {
                 throw ForkError(
                     .launchFailed,

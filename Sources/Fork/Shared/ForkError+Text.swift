@@ -7,11 +7,6 @@ extension String {
 }
 
 extension FilePath {
-    /// The path of a text. No path has a NUL byte: of a text with one this is the empty path, which is refused.
-    init(text: String) {
-        self = text.utf8.contains(0) ? FilePath() : FilePath(text)
-    }
-
     /// As a part of a message; bytes that are no UTF-8 are shown as U+FFFD.
     var asPart: String { string.asPart }
 }

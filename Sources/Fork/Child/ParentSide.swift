@@ -8,6 +8,9 @@ internal import Wire
 
 /// The child's view of its parent: the connection that the parent has made. There is one in a process at most.
 final class ParentSide: Sendable {
+    let connection: Connection
+    private let pid = getpid()
+
     /// Made at the first use of `Process`; nil in a program that nobody forked.
     static var current: ParentSide? { try? connected.get() }
 
@@ -24,9 +27,6 @@ final class ParentSide: Sendable {
     static let exitFlushTimeout = Locked(Duration.seconds(60))
     /// See `Process.unhandledErrors`.
     static let unhandledErrors = Locked(ChildProcess.UnhandledErrors.print)
-
-    let connection: Connection
-    private let pid = getpid()
 
     private init(_ channel: Channel) {
         connection = Connection(channel, to: .parent) { error in
@@ -78,8 +78,9 @@ final class ParentSide: Sendable {
             throw ForkError(
                 .notSupported,
                 """
-                The parent, a Node.js program, writes its messages in the mode '\(mode.asPart)', which only Node.js can read; \
-                start this program with the option `serialization: 'json'`, which is the default
+                The parent, a Node.js program, writes its messages in the mode '\(mode.abbreviated)', \
+                which only Node.js can read; start this program with the option `serialization: 'json'`, \
+                which is the default
                 """)
         }
         return (try descriptor(number, ChildSpawner.nodeChannelVariable), .node)
@@ -90,7 +91,8 @@ final class ParentSide: Sendable {
             throw ForkError(
                 .notForked,
                 """
-                The variable \(variable) is '\(number.asPart)', which is not the descriptor of a Unix stream socket; \
+                The variable \(variable) is '\(number.abbreviated)', \
+                which is not the descriptor of a Unix stream socket; \
                 start this program with ChildProcess.fork(path:), or fork of Node.js
                 """)
         }

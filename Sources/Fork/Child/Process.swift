@@ -28,7 +28,7 @@ public enum Process {
     /// Calls the handlers on this thread until the channel has closed: the parent has disconnected or is gone, or this
     /// program has disconnected and the parent has taken note of it.
     ///
-    /// Returns at once in a program that nobody forked, and in a handler. Where another thread serves already, it waits
+    /// Returns at once in a program that nobody forked, and in a handler. If another thread serves already, it waits
     /// until that is done.
     public static func serve() {
         ParentSide.current?.serve()
@@ -52,10 +52,10 @@ public enum Process {
     ///
     /// When the parent has disconnected, its messages end, but what the body sends until it returns still arrives.
     ///
-    /// Where another thread serves already, the body runs there, and this one waits.
+    /// If another thread serves already, the body runs there, and this one waits.
     ///
-    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler,
-    ///   or by a task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
+    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` if it is called by a handler,
+    ///   or by a task on the loop, which would wait for itself; `Errno` if the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
         guard let side = ParentSide.current else {
             return try BlockingTask(body).run(on: MessageLoop(name: "fork-child")) {}

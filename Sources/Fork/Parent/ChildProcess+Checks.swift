@@ -37,7 +37,10 @@ extension ChildProcess.Options {
         if createsSession, processGroup != .inherit {
             throw ForkError(
                 .invalidArgument,
-                "The options createsSession and processGroup exclude each other: a session begins with a group of its own"
+                """
+                The options createsSession and processGroup exclude each other: \
+                a session begins with a group of its own
+                """
             )
         }
         if killsGroupOnExit, !createsSession, processGroup != .new {

@@ -1,5 +1,5 @@
 extension ChildProcess {
-    /// Calls the handler once the child has been started; at once where that is so already, which it always is.
+    /// Calls the handler once the child has been started; at once if that is so already, which it always is.
     @discardableResult
     public func onSpawn(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         connection.onSpawn(handler)
@@ -30,7 +30,7 @@ extension ChildProcess {
         connection.onError(handler)
     }
 
-    /// Calls the handler when the channel has closed and all messages before that have been delivered; at once where
+    /// Calls the handler when the channel has closed and all messages before that have been delivered; at once if
     /// that is so already. A sequence has them delivered when they are in its buffer.
     ///
     /// Messages that nobody has asked for hold this event and the later ones back for a second, and no longer.
@@ -47,7 +47,7 @@ extension ChildProcess {
     }
 
     /// Calls the handler after every other event of the child, and after the end of every piped output that somebody
-    /// reads; at once where that is so already.
+    /// reads; at once if that is so already.
     ///
     /// Bytes of an output that nobody has asked for hold this event back for a second, and no longer.
     @discardableResult

@@ -10,7 +10,7 @@ extension ChildProcess {
     ///
     /// - Parameters:
     ///   - path: the program. It is not searched for in `PATH`; a relative path starts at this program's working
-    ///     directory, also where ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
+    ///     directory, also if ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
     ///   - arguments: what follows the program's name.
     ///   - options: environment, working directory, standard streams, identity, limits and more.
     /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used

@@ -152,14 +152,14 @@ public final class ChildProcess: Sendable {
     /// Like a handler, such a task must not block the thread.
     public var messageLoop: MessageLoop { connection.loop }
 
-    /// Whether messages can be sent: this side has not disconnected, the child has not ended, and where the child has
+    /// Whether messages can be sent: this side has not disconnected, the child has not ended, and if the child has
     /// disconnected, not all of its messages have been read.
     public var isConnected: Bool { connection.isOpen }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.
     public var exitStatus: ExitStatus? { process.withLock { $0.ended?.status }.map { ExitStatus($0) } }
 
-    /// What the child has used, once it has ended; nil while it runs, and where its status is unknown.
+    /// What the child has used, once it has ended; nil while it runs, and if its status is unknown.
     public var resourceUsage: ResourceUsage? { process.withLock { $0.ended?.usage } }
 
     /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to
@@ -206,7 +206,7 @@ public final class ChildProcess: Sendable {
     /// Sends a signal to the child. Never reaches another process that was given the same number later. The signal 0 is
     /// sent to nobody, and only asks.
     ///
-    /// - Returns: whether the child was there to get it; false once it has ended, also where it has not been reaped
+    /// - Returns: whether the child was there to get it; false once it has ended, also if it has not been reaped
     ///   yet.
     @discardableResult
     public func kill(_ signal: Signal = .terminate) -> Bool {
@@ -234,7 +234,7 @@ public final class ChildProcess: Sendable {
         process.withLock { process in
             guard let handle = process.handle?.rawValue, !process.isReaped else { return false }
             do throws(Errno) {
-                // Throws where something else in this program has reaped it. So the number is the child's.
+                // Throws if something else in this program has reaped it. So the number is the child's.
                 _ = try System.isZombie(handle)
                 try System.signalGroup(pid, signal.rawValue)
                 return true

@@ -21,11 +21,9 @@ struct Credentials {
         switch account {
         case .id(let id): return (id, System.firstGroup(ofUser: id))
         case .name(let name):
-            try name.checkForNUL("The user '\(name.excerpt())'")
+            try name.refuseNUL("The user '\(name.excerpt())'")
             guard let found = System.user(named: name) else {
-                throw ForkError(
-                    .launchFailed, "Could not start '\(path.asPart)': option user: there is no user '\(name.excerpt())'"
-                )
+                throw ForkError.notStarted(path, "option user: there is no user '\(name.excerpt())'")
             }
             return (found.id, found.group)
         }
@@ -35,11 +33,9 @@ struct Credentials {
         switch account {
         case .id(let id): return id
         case .name(let name):
-            try name.checkForNUL("The group '\(name.excerpt())'")
+            try name.refuseNUL("The group '\(name.excerpt())'")
             guard let found = System.group(named: name) else {
-                throw ForkError(
-                    .launchFailed,
-                    "Could not start '\(path.asPart)': option \(option): there is no group '\(name.excerpt())'")
+                throw ForkError.notStarted(path, "option \(option): there is no group '\(name.excerpt())'")
             }
             return found
         }

@@ -28,12 +28,15 @@ extension LaunchPlan {
     }
 
     private func check(_ name: String, _ value: String) throws {
-        try name.checkForNUL("The variable '\(name.excerpt())' for '\(path.asPart)'")
-        try value.checkForNUL("The value of the variable '\(name.excerpt())' for '\(path.asPart)'")
+        try name.refuseNUL("The variable '\(name.excerpt())' for '\(path.abbreviated)'")
+        try value.refuseNUL("The value of the variable '\(name.excerpt())' for '\(path.abbreviated)'")
         if name.isEmpty || name.utf8.contains(UInt8(ascii: "=")) {
             throw ForkError(
                 .invalidArgument,
-                "'\(name.excerpt())' can't be the name of a variable for '\(path.asPart)': it is empty or has a '=' in it"
+                """
+                '\(name.excerpt())' can't be the name of a variable for '\(path.abbreviated)': \
+                it is empty or has a '=' in it
+                """
             )
         }
     }

@@ -17,7 +17,7 @@ extension LaunchPlan {
                 .user, .noNewPrivileges, .parentDeathSignal:
                 "option \(error.step.rawValue): \(error.errno)"
             }
-        return ForkError(.launchFailed, "Could not start '\(path.asPart)': \(reason)", errno: error.errno)
+        return ForkError.notStarted(path, reason, errno: error.errno)
     }
 
     /// What kept this process from starting anything.
@@ -26,7 +26,7 @@ extension LaunchPlan {
     }
 
     private func explain(_ errno: Errno) -> String {
-        let what = executable.ends(with: path) ? "it" : "'\(executable.asPart)'"
+        let what = executable.ends(with: path) ? "it" : "'\(executable.abbreviated)'"
         return switch errno {
         case .permissionDenied where executable.isDirectory: "\(what) is a directory"
         case .permissionDenied:
@@ -59,10 +59,10 @@ extension LaunchPlan {
 
     /// A relative path is looked for where this program was started, and a user seldom thinks of that.
     private var missingInDirectory: String {
-        let directory = (try? FilePath.currentDirectory()).map { "'\($0.asPart)', " } ?? ""
+        let directory = (try? FilePath.currentDirectory()).map { "'\($0.abbreviated)', " } ?? ""
         return """
-            there is no such file in \(directory)the working directory of this program. A program that lies beside this one \
-            has a path that begins with `Process.executableDirectory`
+            there is no such file in \(directory)the working directory of this program. \
+            A program that lies beside this one has a path that begins with `Process.executableDirectory`
             """
     }
 
@@ -73,5 +73,12 @@ extension LaunchPlan {
             "\(option): the number \(number) is not below the limit on open files"
         default: "\(option): \(errno)"
         }
+    }
+}
+
+extension ForkError {
+    /// - Parameter path: of the program.
+    static func notStarted(_ path: FilePath, _ reason: String, errno: Errno? = nil) -> ForkError {
+        ForkError(.launchFailed, "Could not start '\(path.abbreviated)': \(reason)", errno: errno)
     }
 }

@@ -40,7 +40,7 @@ struct LaunchPlan {
     private func arguments(_ further: [String]) throws -> [[UInt8]] {
         let interpreter = options.interpreter
         for argument in [options.argumentZero ?? ""] + (interpreter?.arguments ?? []) + further {
-            try argument.checkForNUL("The argument '\(argument.excerpt())' of '\(path.asPart)'")
+            try argument.refuseNUL("The argument '\(argument.excerpt())' of '\(path.abbreviated)'")
         }
         let name = options.argumentZero.map { Array($0.utf8) } ?? (interpreter?.path ?? path).bytes
         let inner = interpreter.map { $0.arguments.map { Array($0.utf8) } + [program.bytes] } ?? []
@@ -72,10 +72,8 @@ struct LaunchPlan {
         do throws(Errno) {
             return try name.openDirectory()
         } catch {
-            throw ForkError(
-                .launchFailed,
-                "Could not start '\(path.asPart)': its working directory '\(name.asPart)' can't be used: \(error)",
-                errno: error)
+            throw ForkError.notStarted(
+                path, "its working directory '\(name.abbreviated)' can't be used: \(error)", errno: error)
         }
     }
 
@@ -83,9 +81,7 @@ struct LaunchPlan {
         do throws(Errno) {
             return try FilePath.currentDirectory()
         } catch {
-            throw ForkError(
-                .launchFailed, "Could not start '\(path.asPart)': this program's own directory can't be told: \(error)",
-                errno: error)
+            throw ForkError.notStarted(path, "this program's own directory can't be told: \(error)", errno: error)
         }
     }
 
@@ -102,7 +98,7 @@ struct LaunchPlan {
             if candidate.isExecutable { return candidate }
         }
         throw ForkError(
-            .launchFailed, "Option interpreter: there is no '\(interpreter.asPart)' in PATH",
+            .launchFailed, "Option interpreter: there is no '\(interpreter.abbreviated)' in PATH",
             errno: .noSuchFileOrDirectory)
     }
 }

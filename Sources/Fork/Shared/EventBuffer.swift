@@ -4,7 +4,7 @@ internal import Reactor
 /// The events of one consumer, between the loop and the task that takes them.
 final class EventBuffer: Sendable {
     enum Outcome {
-        /// An event; if it says so, the buffer can take more again.
+        /// An event. If `isRelieved`, the buffer can take more again.
         case event(Event, isRelieved: Bool)
         case end
         case cancelled

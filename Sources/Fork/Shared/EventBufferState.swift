@@ -13,7 +13,7 @@ struct EventBufferState<Element, Waiter> {
 
     enum PushAction {
         case hand(to: Waiter)
-        /// Kept; where it says so, the buffer has had enough.
+        /// Kept. If `isSaturated`, the buffer has had enough.
         case keep(isSaturated: Bool)
     }
 
@@ -26,7 +26,7 @@ struct EventBufferState<Element, Waiter> {
     }
 
     enum NextAction {
-        /// An element, or the end; where it says so, the buffer can take more again.
+        /// An element, or the end. If `isRelieved`, the buffer can take more again.
         case take(Element?, isRelieved: Bool)
         case wait
     }
@@ -37,7 +37,7 @@ struct EventBufferState<Element, Waiter> {
         return action
     }
 
-    /// What there is now; where it says `wait`, nobody has begun to.
+    /// What there is now. `wait` says that there is nothing; nobody has begun to wait.
     mutating func takeNow() -> NextAction {
         if let first = elements.popFirst() {
             size -= first.size
@@ -50,7 +50,7 @@ struct EventBufferState<Element, Waiter> {
         return isFinished ? .take(nil, isRelieved: false) : .wait
     }
 
-    /// The waiter, where it still waits.
+    /// The waiter, if it still waits.
     mutating func cancel(_ id: UInt64) -> Waiter? {
         guard let index = waiters.firstIndex(where: { $0.id == id }) else { return nil }
         return waiters.remove(at: index).waiter

@@ -41,10 +41,10 @@ extension EventEmitter {
             do {
                 try handler(event)
             } catch let mismatch as MismatchError {
-                let text = "A message does not fit its handler: \(ForkError.text(of: mismatch.cause))"
+                let text = "A message does not fit its handler: \(ForkError.describe(mismatch.cause))"
                 self?.failed(ForkError(.invalidMessage, text, cause: mismatch.cause))
             } catch {
-                self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: error))", cause: error))
+                self?.failed(ForkError(.handlerFailed, "A handler threw: \(ForkError.describe(error))", cause: error))
             }
             return .taken
         }

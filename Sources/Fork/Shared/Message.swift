@@ -59,7 +59,7 @@ public struct Message: Sendable {
     /// How many handles came with the message, taken or not.
     public var handleCount: Int { inbound.handles?.count ?? 0 }
 
-    /// Takes the first handle that nobody has taken yet; nil where there is none. All copies of a message, and so all
+    /// Takes the first handle that nobody has taken yet; nil if there is none. All copies of a message, and so all
     /// handlers that it is passed to, share its handles.
     public func takeHandle() -> Handle? {
         guard let descriptor = inbound.handles?.takeFirst() else { return nil }

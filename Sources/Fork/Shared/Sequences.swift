@@ -7,7 +7,7 @@ internal import Messaging
 /// pace. Iteration ends early, with nil, when its task is cancelled. What an iterator holds when it is left early, by
 /// `break` for one, is for the next consumer: all but what others who still listen have heard, too.
 public struct MessageSequence: AsyncSequence, Sendable {
-    /// Nil where there is no channel; then no message comes.
+    /// Nil if there is no channel; then no message comes.
     let connection: Connection?
 
     public struct AsyncIterator: AsyncIteratorProtocol {

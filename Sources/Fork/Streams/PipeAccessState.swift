@@ -92,7 +92,7 @@ struct PipeAccessState<Waiter> {
     }
 
     struct CancelAction {
-        /// The waiter, where it still waited.
+        /// The waiter, if it still waited.
         var cancelled: Waiter?
         var left = LeaveAction()
     }
@@ -103,7 +103,7 @@ struct PipeAccessState<Waiter> {
         return CancelAction(cancelled: queue.remove(at: index).waiter)
     }
 
-    /// Nobody may come any more; those who have come are still served. True where the pipe is closed now.
+    /// Nobody may come any more; those who have come are still served. True if the pipe is closed now.
     mutating func finish() -> Bool {
         if end == nil { end = .finished }
         return closeIfDone()

@@ -60,7 +60,7 @@ final class PipeHandle: Sendable {
         }
     }
 
-    /// Waits, with the turn, for the pipe to become ready. Where it is not told to go the turn is over.
+    /// Waits, with the turn, for the pipe to become ready. If it is not told to go, the turn is over.
     func block() async -> PipeAccess {
         await wait { [loop, interest] guarded, id, continuation in
             switch guarded.access.block(id, continuation) {

@@ -35,7 +35,7 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// What has come, in one piece; nil at the end, and where the task is cancelled, which loses nothing.
+    /// What has come, in one piece; nil at the end, and if the task is cancelled, which loses nothing.
     func next() async -> [UInt8]? {
         if Task.isCancelled { return nil }
         guard await pipe.enter() == .go else { return nil }

@@ -41,7 +41,8 @@ let package = Package(
         .executableTarget(name: "fixture-raw", path: "Tests/Fixtures/RawChild"),
         .executableTarget(name: "fixture-parent", dependencies: ["Fork"], path: "Tests/Fixtures/Parent"),
         .executableTarget(name: "fixture-peer", dependencies: ["Fork"], path: "Tests/Fixtures/Peer"),
-        .testTarget(name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Wire"]),
+        .testTarget(
+            name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Reactor", "TestSupport", "Wire"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -45,7 +45,8 @@ let package = Package(
         .executableTarget(
             name: "fixture-behind", dependencies: ["Messaging", "Reactor", "Wire", "JSONCodec"],
             path: "Tests/Fixtures/Behind"),
-        .testTarget(name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Wire"]),
+        .testTarget(
+            name: "ForkTests", dependencies: ["Fork", "JSONCodec", "Messaging", "Reactor", "TestSupport", "Wire"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

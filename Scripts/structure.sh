@@ -129,6 +129,35 @@ done < <(git ls-files | grep -E '(^|/)(\.build[^/]*/|Package\.resolved$|fuzz-cor
 example=(--package-path Examples/ParentChild --scratch-path .build-examples/ParentChild --disable-build-manifest-caching)
 quietly "structure: build" swift build
 quietly "structure: build the example" swift build "${example[@]}"
+echo "structure: the folders of Fork" >&2
+# Which of them each compiles with, besides itself. Without Parent, `ChildProcess` is a name and nothing else.
+folders=$(mktemp -d)
+trap 'rm -rf "$listed" "$folders"' EXIT
+echo 'public final class ChildProcess: Sendable {}' > "$folders/ChildProcess.swift"
+products=$(swift build --show-bin-path)
+read -ra json_flags <<< "$(pkg-config --cflags json-c)"
+compiles() {
+    local files=(Sources/Fork/Exports.swift)
+    while IFS= read -r -d '' file; do files+=("$file"); done < <(
+        for folder; do find "Sources/Fork/$folder" -name '*.swift' -print0; done)
+    case " $* " in *" Parent "*) ;; *) files+=("$folders/ChildProcess.swift") ;; esac
+    # The package has the name of its directory, as an identifier.
+    swiftc -typecheck -module-name Fork -swift-version 6 \
+        -package-name "$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -c '[:alnum:]\n' '_')" \
+        -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
+        -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature NonisolatedNonsendingByDefault \
+        -I "$products/Modules" -I .build/checkouts/swift-system/Sources/CSystem/include \
+        -Xcc -fmodule-map-file="$products/CLinux.build/module.modulemap" \
+        -Xcc -fmodule-map-file=Sources/CJSON/module.modulemap "${json_flags[@]}" "${files[@]}" \
+        > "$folders/errors" 2>&1 && return
+    grep -E '^[^ ].* error: ' "$folders/errors" | sort -u >&2
+    fail "of Sources/Fork, $* must compile without the other folders"
+}
+compiles Shared
+compiles Shared Streams
+compiles Shared Streams Parent
+compiles Shared Streams Child
+
 echo "structure: what the children link" >&2
 for child in "$(swift build --show-bin-path)/fixture-child" "$(swift build "${example[@]}" --show-bin-path)/child"; do
     libraries=$(ldd "$child") || { fail "$child was not built"; continue; }

@@ -184,15 +184,3 @@ int clinux_spawn(const struct clinux_spawn *request, struct clinux_spawned *resu
     }
     return failure;
 }
-
-int clinux_resource_number(enum clinux_resource resource) {
-    switch (resource) {
-    case CLINUX_ADDRESS_SPACE: return RLIMIT_AS;
-    case CLINUX_CPU_SECONDS: return RLIMIT_CPU;
-    case CLINUX_OPEN_FILES: return RLIMIT_NOFILE;
-    case CLINUX_CORE_SIZE: return RLIMIT_CORE;
-    case CLINUX_FILE_SIZE: return RLIMIT_FSIZE;
-    case CLINUX_PROCESSES: return RLIMIT_NPROC;
-    }
-    return -1;
-}

@@ -29,16 +29,16 @@ struct ErrorTextTests {
     @Test("what a handler throws is told within bounds, whatever it holds and wherever it was thrown")
     func thrownByHandlers() throws {
         struct Own: Error { let text = ErrorTextTests.long }
-        check(ForkError(.handlerFailed, "A handler threw: \(ForkError.text(of: Own()))"), "A handler threw: Own(text: ")
+        check(ForkError(.handlerFailed, "A handler threw: \(ForkError.describe(Own()))"), "A handler threw: Own(text: ")
         let message = JSON.object([Self.long: .array([["name": .string(Self.long)]])])
         let decoding = #expect(throws: DecodingError.self) { try message.decode([String: [[String: Int]]].self) }
-        let text = ForkError.text(of: try #require(decoding))
+        let text = ForkError.describe(try #require(decoding))
         check(ForkError(.handlerFailed, text), #"DecodingError at .secret \u{1B}[2J\nsecret"#)
         #expect(text.hasSuffix("…[0].name: Expected a number, found a string."), "\(text)")
         let missing = #expect(throws: DecodingError.self) { try JSON.object([:]).decode(Missing.self) }
-        #expect(ForkError.text(of: try #require(missing)).count < 120)
+        #expect(ForkError.describe(try #require(missing)).count < 120)
         let foreign = DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: Self.long))
-        check(ForkError(.handlerFailed, ForkError.text(of: foreign)))
+        check(ForkError(.handlerFailed, ForkError.describe(foreign)))
     }
 
     @Test("what the other side says is told within bounds, and can't control a terminal")

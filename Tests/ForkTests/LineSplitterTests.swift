@@ -28,7 +28,8 @@ struct LineSplitterTests {
 
     @Test("the same lines come whatever pieces the bytes come in: at every point, byte by byte, with every limit")
     func everySplit() {
-        let text = Array("one\r\n\nzwölf 🙂🙂 long\r\r\nand a longer one\n🙂\r\n1234567\r\n12345678\nlast\r".utf8)
+        let text = Array(
+            "one\r\n\nzwölf 🙂🙂 long\r\r\nand a longer one\n🙂\r\n1234567\r\n12345678\nlast\r".utf8)
         for limit in [4, 5, 7, 8, 9, 1 << 20] {
             let whole = lines([text], limit: limit)
             #expect(whole.allSatisfy { $0.utf8.count <= limit && !$0.unicodeScalars.contains("\u{FFFD}") })

@@ -109,7 +109,7 @@ struct clinux_descriptor {
 };
 
 struct clinux_limit {
-    int resource;
+    int resource; ///< RLIMIT_AS and its like
     uint64_t soft;
     uint64_t hard;
 };
@@ -155,18 +155,5 @@ struct clinux_spawned {
 /// Starts a program with an empty signal mask, default dispositions, and no descriptors but those named. Returns 0, or the
 /// errno of the step that failed, and then no process is left.
 int clinux_spawn(const struct clinux_spawn *request, struct clinux_spawned *result);
-
-/// The resources that can be limited.
-enum clinux_resource {
-    CLINUX_ADDRESS_SPACE,
-    CLINUX_CPU_SECONDS,
-    CLINUX_OPEN_FILES,
-    CLINUX_CORE_SIZE,
-    CLINUX_FILE_SIZE,
-    CLINUX_PROCESSES,
-};
-
-/// The kernel's number of a resource.
-int clinux_resource_number(enum clinux_resource resource);
 
 #endif

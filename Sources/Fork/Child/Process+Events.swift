@@ -5,9 +5,7 @@ extension Process {
     /// an error event. In a program that nobody forked the handler is never called.
     @discardableResult
     public static func onMessage(_ handler: @escaping @Sendable (Message) throws -> Void) -> Subscription {
-        handle(.message) { event in
-            if case .message(let message) = event { try handler(message) }
-        }
+        ParentSide.current?.connection.onMessage(handler) ?? .unattached
     }
 
     /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event
@@ -16,38 +14,29 @@ extension Process {
     public static func onMessage<Value: Decodable & SendableMetatype>(
         of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void
     ) -> Subscription {
-        onMessage { try handler($0.decodeForHandler(type)) }
+        ParentSide.current?.connection.onMessage(of: type, handler) ?? .unattached
     }
 
     /// Calls the handler when something goes wrong: a message that can't be read, a handler that threw, a parent that
     /// breaks the protocol. The first sixteen errors that nobody was there to hear are kept for the first handler.
     @discardableResult
     public static func onError(_ handler: @escaping @Sendable (ForkError) -> Void) -> Subscription {
-        handle(.error) { event in
-            if case .error(let error) = event { handler(error) }
-        }
+        ParentSide.current?.connection.onError(handler) ?? .unattached
     }
 
     /// Calls the handler when the parent has disconnected or is gone, after the last message. What it sends to a parent
     /// that is there still arrives.
     @discardableResult
     public static func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        handle(.disconnect) { _ in try handler() }
+        ParentSide.current?.connection.onDisconnect(handler) ?? .unattached
     }
 
     /// The parent's messages, until it disconnects. A consumer that is slow slows the parent. Iterating starts a thread
     /// for the channel, unless `serve()` is running on one.
-    public static var messages: MessageSequence { MessageSequence(source: ChildSide.current) }
+    public static var messages: MessageSequence { MessageSequence(connection: ParentSide.current?.connection) }
 
     /// The parent's messages as values of one type, until it disconnects.
     public static func messages<Value: Decodable>(of type: Value.Type) -> DecodedMessageSequence<Value> {
         DecodedMessageSequence(messages: messages)
-    }
-
-    private static func handle(
-        _ interest: EventHub.Interest, _ handler: @escaping @Sendable (ChildProcess.Event) throws -> Void
-    ) -> Subscription {
-        guard let side = ChildSide.current else { return Subscription { _ in } }
-        return side.hub.handle(interest, handler)
     }
 }

@@ -1,4 +1,3 @@
-internal import Messaging
 internal import Reactor
 
 /// This program as the child of a parent that forked it.
@@ -9,13 +8,12 @@ internal import Reactor
 /// The name is that of Foundation's class, with which it lives in one file: no member of one is a member of the other.
 public enum Process {
     /// Whether a parent forked this program and gave it a channel.
-    public static var isForked: Bool { ChildSide.current != nil }
+    public static var isForked: Bool { ParentSide.current != nil }
 
     /// Whether messages can be sent: there is a parent, and this side has not disconnected. After the parent has
     /// disconnected it still can answer, until all of its messages have been dealt with.
     public static var isConnected: Bool {
-        guard let side = ChildSide.current else { return false }
-        return side.channel.closing == nil
+        ParentSide.current?.connection.isOpen ?? false
     }
 
     /// The directory in which this program's executable lies, without a slash at its end.
@@ -30,10 +28,10 @@ public enum Process {
     /// Calls the handlers on this thread until the channel has closed: the parent has disconnected or is gone, or this
     /// program has disconnected and the parent has taken note of it.
     ///
-    /// Returns at once in a program that nobody forked, and in a handler. Where another thread serves already, it waits
+    /// Returns at once in a program that nobody forked, and in a handler. If another thread serves already, it waits
     /// until that is done.
     public static func serve() {
-        ChildSide.current?.serve()
+        ParentSide.current?.serve()
     }
 
     /// Runs `body` on this thread, beside the handlers, until it ends; what it throws is thrown here. For a child whose
@@ -54,53 +52,53 @@ public enum Process {
     ///
     /// When the parent has disconnected, its messages end, but what the body sends until it returns still arrives.
     ///
-    /// Where another thread serves already, the body runs there, and this one waits.
+    /// If another thread serves already, the body runs there, and this one waits.
     ///
-    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` where it is called by a handler,
-    ///   or by a task on the loop, which would wait for itself; `Errno` where the process has no descriptors left.
+    /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` if it is called by a handler,
+    ///   or by a task on the loop, which would wait for itself; `Errno` if the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
-        guard let side = ChildSide.current else {
-            return try ServedTask(body).run(on: MessageLoop(name: "fork-child")) {}
+        guard let side = ParentSide.current else {
+            return try BlockingTask(body).run(on: MessageLoop(name: "fork-child")) {}
         }
-        if side.channel.loop.isCurrent {
+        if side.connection.loop.isCurrent {
             throw ForkError(
                 .invalidArgument, "A handler can't wait for a task on its own loop: call serve at the end of main")
         }
-        try side.serve(ServedTask(body))
+        try side.serve(BlockingTask(body))
     }
 
     /// Waits until the channel has closed, while handlers are called on a thread of their own: what ``serve()`` is to a
     /// program that is not asynchronous. Returns at once in a program that nobody forked, and if the task is cancelled.
     public static func waitUntilDisconnected() async {
-        guard let side = ChildSide.current else { return }
-        let events = EventConsumer(side, .disconnect, until: .disconnect)
+        guard let connection = ParentSide.current?.connection else { return }
+        let events = EventConsumer(connection, .disconnect, until: .disconnect)
         while await events.next() != nil {}
     }
 
     /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default:
     /// `balanced`. The parent's loop has a setting of its own, and a round trip is as quick as both.
     public static var latency: MessageLoop.Latency {
-        get { ChildSide.current?.channel.loop.latency ?? .balanced }
-        set { ChildSide.current?.channel.loop.latency = newValue }
+        get { ParentSide.current?.connection.loop.latency ?? .balanced }
+        set { ParentSide.current?.connection.loop.latency = newValue }
     }
 
     /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued
     /// and the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
     public static var exitFlushTimeout: Duration {
-        get { ChildSide.exitFlushTimeout.withLock { $0 } }
-        set { ChildSide.exitFlushTimeout.withLock { $0 = newValue } }
+        get { ParentSide.exitFlushTimeout.withLock { $0 } }
+        set { ParentSide.exitFlushTimeout.withLock { $0 = newValue } }
     }
 
     /// What becomes of errors that nobody hears in this program. Default: a line on standard error for each of the
     /// first sixteen.
     public static var unhandledErrors: ChildProcess.UnhandledErrors {
-        get { ChildSide.unhandledErrors.withLock { $0 } }
-        set { ChildSide.unhandledErrors.withLock { $0 = newValue } }
+        get { ParentSide.unhandledErrors.withLock { $0 } }
+        set { ParentSide.unhandledErrors.withLock { $0 = newValue } }
     }
 
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent
     /// has on its way. Calling it again has no effect.
     public static func disconnect() {
-        ChildSide.current?.channel.close()
+        ParentSide.current?.connection.disconnect()
     }
 }

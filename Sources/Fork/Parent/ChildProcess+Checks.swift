@@ -37,7 +37,10 @@ extension ChildProcess.Options {
         if createsSession, processGroup != .inherit {
             throw ForkError(
                 .invalidArgument,
-                "The options createsSession and processGroup exclude each other: a session begins with a group of its own"
+                """
+                The options createsSession and processGroup exclude each other: \
+                a session begins with a group of its own
+                """
             )
         }
         if killsGroupOnExit, !createsSession, processGroup != .new {
@@ -82,24 +85,11 @@ extension ChildProcess.Options {
 
 extension ChildProcess.ResourceLimits {
     fileprivate func check() throws {
-        for (limit, name) in [
-            (addressSpace, "addressSpace"), (cpuSeconds, "cpuSeconds"), (openFiles, "openFiles"),
-            (coreSize, "coreSize"), (fileSize, "fileSize"), (processes, "processes"),
-        ] {
+        for (name, limit, _) in all {
             if let limit, limit.soft > limit.hard {
                 throw ForkError(
                     .invalidArgument, "The limit \(name) is \(limit.soft), more than its hard limit of \(limit.hard)")
             }
-        }
-    }
-
-    var spawnLimits: [SpawnAttributes.Limit] {
-        let all: [(ChildProcess.Limit?, SpawnAttributes.Resource)] = [
-            (addressSpace, .addressSpace), (cpuSeconds, .cpuSeconds), (openFiles, .openFiles), (coreSize, .coreSize),
-            (fileSize, .fileSize), (processes, .processes),
-        ]
-        return all.compactMap { limit, resource in
-            limit.map { SpawnAttributes.Limit(resource: resource, soft: $0.soft, hard: $0.hard) }
         }
     }
 }

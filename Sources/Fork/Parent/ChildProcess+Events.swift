@@ -1,27 +1,8 @@
 extension ChildProcess {
-    /// What happens to a child. Each but `message` and `error` happens at most once, in the order of the cases.
-    #if hasAttribute(nonexhaustive)
-        @nonexhaustive
-    #endif
-    public enum Event: Sendable {
-        /// It has been started.
-        case spawn
-        /// It has sent a message.
-        case message(Message)
-        /// Something went wrong: a message that can't be read, a handler that threw, a child that breaks the protocol.
-        case error(ForkError)
-        /// No more messages will come, and none can be sent.
-        case disconnect
-        /// Its process has ended. All that it sent before has been delivered.
-        case exit(ExitStatus)
-        /// Nothing more will happen.
-        case close
-    }
-
-    /// Calls the handler once the child has been started; at once where that is so already, which it always is.
+    /// Calls the handler once the child has been started; at once if that is so already, which it always is.
     @discardableResult
     public func onSpawn(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        hub.handle(.spawn) { _ in try handler() }
+        connection.onSpawn(handler)
     }
 
     /// Calls the handler with each message of the child, on the child's loop.
@@ -30,9 +11,7 @@ extension ChildProcess {
     /// messages, in the order in which they were attached. What a handler throws becomes an error event.
     @discardableResult
     public func onMessage(_ handler: @escaping @Sendable (Message) throws -> Void) -> Subscription {
-        hub.handle(.message) { event in
-            if case .message(let message) = event { try handler(message) }
-        }
+        connection.onMessage(handler)
     }
 
     /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event
@@ -41,47 +20,43 @@ extension ChildProcess {
     public func onMessage<Value: Decodable & SendableMetatype>(
         of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void
     ) -> Subscription {
-        onMessage { try handler($0.decodeForHandler(type)) }
+        connection.onMessage(of: type, handler)
     }
 
     /// Calls the handler when something goes wrong. The first sixteen errors that nobody was there to hear are kept for
     /// the first handler.
     @discardableResult
     public func onError(_ handler: @escaping @Sendable (ForkError) -> Void) -> Subscription {
-        hub.handle(.error) { event in
-            if case .error(let error) = event { handler(error) }
-        }
+        connection.onError(handler)
     }
 
-    /// Calls the handler when the channel has closed and all messages before that have been delivered; at once where
+    /// Calls the handler when the channel has closed and all messages before that have been delivered; at once if
     /// that is so already. A sequence has them delivered when they are in its buffer.
     ///
     /// Messages that nobody has asked for hold this event and the later ones back for a second, and no longer.
     @discardableResult
     public func onDisconnect(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        hub.handle(.disconnect) { _ in try handler() }
+        connection.onDisconnect(handler)
     }
 
     /// Calls the handler when the child has ended, after its last message and the disconnect; at once where that is so
     /// already.
     @discardableResult
     public func onExit(_ handler: @escaping @Sendable (ExitStatus) throws -> Void) -> Subscription {
-        hub.handle(.exit) { event in
-            if case .exit(let status) = event { try handler(status) }
-        }
+        connection.onExit(handler)
     }
 
     /// Calls the handler after every other event of the child, and after the end of every piped output that somebody
-    /// reads; at once where that is so already.
+    /// reads; at once if that is so already.
     ///
     /// Bytes of an output that nobody has asked for hold this event back for a second, and no longer.
     @discardableResult
     public func onClose(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
-        hub.handle(.close) { _ in try handler() }
+        connection.onClose(handler)
     }
 
     /// The child's messages, until it disconnects. A consumer that is slow slows the child.
-    public var messages: MessageSequence { MessageSequence(source: self) }
+    public var messages: MessageSequence { MessageSequence(connection: connection) }
 
     /// The child's messages as values of one type, until it disconnects.
     public func messages<Value: Decodable>(of type: Value.Type) -> DecodedMessageSequence<Value> {
@@ -89,5 +64,5 @@ extension ChildProcess {
     }
 
     /// All that happens to the child, in order, until its close event.
-    public var events: EventSequence { EventSequence(source: self) }
+    public var events: EventSequence { EventSequence(connection: connection) }
 }

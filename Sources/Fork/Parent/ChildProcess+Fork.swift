@@ -10,7 +10,7 @@ extension ChildProcess {
     ///
     /// - Parameters:
     ///   - path: the program. It is not searched for in `PATH`; a relative path starts at this program's working
-    ///     directory, also where ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
+    ///     directory, also if ``Options/workingDirectory`` is set. See `Process.executableDirectory`.
     ///   - arguments: what follows the program's name.
     ///   - options: environment, working directory, standard streams, identity, limits and more.
     /// - Throws: ``ForkError`` with the code `launchFailed` or `invalidArgument`, which names what could not be used
@@ -19,13 +19,13 @@ extension ChildProcess {
         path: FilePath, arguments: [String] = [], options: Options = Options()
     ) throws -> ChildProcess {
         try options.check()
-        let program = try Program(path: path, arguments: arguments, options: options)
+        let plan = try LaunchPlan(path: path, options: options)
         do {
-            return try launch(program, options)
+            return try launch(plan, arguments)
         } catch let error as SpawnError {
-            throw program.error(error)
+            throw plan.error(error)
         } catch let errno as Errno {
-            throw program.error(errno)
+            throw plan.error(errno)
         }
     }
 
@@ -33,16 +33,19 @@ extension ChildProcess {
     public static func fork(
         path: String, arguments: [String] = [], options: Options = Options()
     ) throws -> ChildProcess {
-        try fork(path: Program.path(path), arguments: arguments, options: options)
+        try fork(path: FilePath(checking: path), arguments: arguments, options: options)
     }
 
-    private static func launch(_ program: borrowing Program, _ options: Options) throws -> ChildProcess {
-        let loop = try options.messageLoop ?? MessageLoop.sharedOrNew()
-        try loop.ensureDriven()
-        var streams = try ChildStreams(options, path: program.path, loop: loop)
+    private static func launch(_ plan: LaunchPlan, _ arguments: [String]) throws -> ChildProcess {
+        let options = plan.options
         let child = try System.socketPair().split { ours, theirs in
+            var request = try plan.request(arguments, channel: theirs)
+            let loop = try options.messageLoop ?? MessageLoop.sharedOrNew()
+            try loop.ensureDriven()
+            var streams = try ChildStreams(options, path: plan.path, loop: loop)
+            request.placements = streams.placements
             let channel = try Channel(socket: ours, loop: loop, limits: options.limits, dialect: options.wireDialect)
-            let process = try ChildSpawner.spawn(program.request(channel: theirs, placements: streams.placements))
+            let process = try ChildSpawner.spawn(request)
             streams.closeChildEnds()
             return ChildProcess(process, channel: channel, streams: streams, options: options)
         }
@@ -52,7 +55,7 @@ extension ChildProcess {
             child.discard()
             throw error
         }
-        if options.messageLoop == nil { MessageLoop.share(loop) }
+        if options.messageLoop == nil { MessageLoop.share(child.messageLoop) }
         if let timeout = options.timeout { child.end(after: timeout, by: options.killSignal) }
         return child
     }

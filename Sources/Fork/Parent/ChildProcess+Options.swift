@@ -28,7 +28,7 @@ extension ChildProcess {
         /// What the child writes to further descriptors, by their numbers in the child, 3 to 1023. Default: none.
         public var outputs: [Int32: Stream] = [:]
         /// The number of the channel's descriptor in the child, 3 to 1023. A Swift child finds it by itself. Not used
-        /// where a standard stream is the channel. Default: 3.
+        /// if a standard stream is the channel. Default: 3.
         public var channelDescriptor: Int32 = 3
         /// Further descriptors of this program, above 2, that the child has under the same numbers. Default: none.
         public var inheritedDescriptors: [FileDescriptor] = []
@@ -43,12 +43,12 @@ extension ChildProcess {
         /// started, and that have not left its group. Needs a group of its own, by ``processGroup`` or
         /// ``createsSession``. Default: false.
         public var killsGroupOnExit = false
-        /// The user that the child runs as. It gets the user's first group too, where ``group`` names no other, and,
-        /// where this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
+        /// The user that the child runs as. It gets the user's first group too, if ``group`` names no other, and,
+        /// if this program is root's, no supplementary groups but ``supplementaryGroups``. Default: this program's.
         public var user: Account?
         /// The group that the child runs as. Default: that of ``user``, or this program's.
         public var group: Account?
-        /// The child's supplementary groups. Default: this program's, or none where ``user`` or ``group`` is set by
+        /// The child's supplementary groups. Default: this program's, or none if ``user`` or ``group`` is set by
         /// root.
         public var supplementaryGroups: [Account]?
         /// What the child may use at most. Default: what this program may.
@@ -64,7 +64,7 @@ extension ChildProcess {
 
         // MARK: Its time
 
-        /// How long the child may run; then it is sent ``killSignal``. Default: as long as it likes.
+        /// How long the child may run; then it is sent ``killSignal``. Default: no limit.
         public var timeout: Duration?
         /// The signal that ends a child whose ``timeout`` is over. Default: SIGTERM.
         public var killSignal: Signal = .terminate
@@ -82,7 +82,7 @@ extension ChildProcess {
         /// How many bytes are queued at most; `send` throws rather than pass it. A single message is taken by an empty
         /// queue whatever its size. Default: 128 MiB.
         public var queueLimit: Int = 128 << 20
-        /// Whether messages of the child may bring handles. Where not, the kernel closes what it sends, and the message
+        /// Whether messages of the child may bring handles. If not, the kernel closes what it sends, and the message
         /// is an error. Default: true.
         public var acceptsHandles = true
         /// What becomes of errors that nobody hears. Default: a line on standard error for each of the first sixteen.
@@ -131,7 +131,7 @@ extension ChildProcess {
 
         /// The same with a path, or a name, that is text.
         public init(_ path: String, arguments: [String] = []) {
-            self.init(FilePath(text: path), arguments: arguments)
+            self.init(FilePath(emptyIfInvalid: path), arguments: arguments)
         }
     }
 
@@ -175,7 +175,7 @@ extension ChildProcess {
 
         /// The same as the case `file`, with a path that is text.
         public static func file(_ path: String, append: Bool = false) -> Stream {
-            .file(FilePath(text: path), append: append)
+            .file(FilePath(emptyIfInvalid: path), append: append)
         }
     }
 

@@ -21,25 +21,25 @@ extension ChildProcess {
     ///   the kernel does not pass is found only when it is written: an error event with the code `handlesLost`.
     @discardableResult
     public func enqueue(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
-        try channel.forward(value, handles)
+        try connection.send(value, handles: handles)
     }
 
     /// Queues bytes as they are: no JSON, and no copy of a long array. Otherwise like ``enqueue(_:handles:)``.
     @discardableResult
     public func enqueue(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
-        try channel.forward(bytes: bytes, handles)
+        try connection.send(bytes: bytes, handles: handles)
     }
 
     /// The same as ``enqueue(_:handles:)``, for handlers and other code that is not asynchronous.
     @discardableResult
     public func send(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
-        try channel.forward(value, handles)
+        try connection.send(value, handles: handles)
     }
 
     /// The same as ``enqueue(bytes:handles:)``, for handlers and other code that is not asynchronous.
     @discardableResult
     public func send(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
-        try channel.forward(bytes: bytes, handles)
+        try connection.send(bytes: bytes, handles: handles)
     }
 
     // MARK: Waiting
@@ -55,13 +55,13 @@ extension ChildProcess {
     /// - Throws: as ``enqueue(_:handles:)``; also `disconnected` if the message was queued but the child ended before
     ///   it was written, and `CancellationError`, which leaves the message in the queue.
     public func send(_ value: some Encodable, handles: consuming Handles = Handles()) async throws {
-        _ = try channel.forward(value, handles)
+        _ = try connection.send(value, handles: handles)
         try await flush()
     }
 
     /// Sends bytes as they are, with open descriptors if there are any, and waits until they have left this process.
     public func send(bytes: [UInt8], handles: consuming Handles = Handles()) async throws {
-        _ = try channel.forward(bytes: bytes, handles)
+        _ = try connection.send(bytes: bytes, handles: handles)
         try await flush()
     }
 
@@ -71,7 +71,7 @@ extension ChildProcess {
     /// - Throws: ``ForkError`` with the code `disconnected` if something that had been queued was thrown away because
     ///   the child is gone; `CancellationError` if the task is cancelled.
     public func flush() async throws {
-        try await ForkError.wrappingAsync { try await channel.flush() }
+        try await connection.flush()
     }
 
     /// The same as ``flush()``, but blocks the calling thread: for handlers, whose thread is the one that would write,
@@ -85,12 +85,12 @@ extension ChildProcess {
     ///   queue; `disconnected` as ``flush()`` does.
     @available(*, noasync, message: "In asynchronous code use `try await flush()`, which blocks no thread")
     public func flush(within time: Duration) throws {
-        try ForkError.wrapping { try channel.flush(within: time) }
+        try connection.flush(within: time)
     }
 
     /// How many messages were accepted by `send` and have never left this process, because the child ended, or broke
     /// the protocol, before they were written. Final once the disconnect event has come; 0 as long as nothing is lost.
     ///
     /// What the child did not read although the kernel had it is not among them.
-    public var unsentMessageCount: Int { channel.lostMessageCount }
+    public var unsentMessageCount: Int { connection.channel.lostMessageCount }
 }

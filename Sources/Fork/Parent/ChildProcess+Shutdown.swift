@@ -19,7 +19,7 @@ extension ChildProcess {
     /// Ends the child, as gently as it lets: by a disconnect, then by SIGTERM, then by SIGKILL.
     ///
     /// What was sent before still arrives, if the child takes it. The first two steps get half of the time each; the
-    /// last one needs none. It goes through to the end also where the task is cancelled.
+    /// last one needs none. It goes through to the end, also if the task is cancelled.
     ///
     /// - Parameter time: how long the child may take to end by itself. Default: five seconds.
     /// - Returns: the step that ended the child, which has been reaped then.
@@ -76,6 +76,6 @@ extension ChildProcess {
         _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
         try await withFork(
-            path: Program.path(path), arguments: arguments, options: options, shutdownWithin: time, body)
+            path: FilePath(checking: path), arguments: arguments, options: options, shutdownWithin: time, body)
     }
 }

@@ -1,4 +1,4 @@
-package import Messaging
+internal import Messaging
 public import Reactor
 internal import SystemPackage
 
@@ -15,8 +15,7 @@ public final class ChildProcess: Sendable {
     /// The child's process number. Another process can have it once the child has ended; ``kill(_:)`` is never misled.
     public var pid: Int32 { handle.pid }
 
-    let channel: Channel
-    let hub: EventHub
+    let connection: Connection
     private let handle: ProcessHandle
     private let killsGroupOnExit: Bool
     /// This program's ends of the child's pipes, by their numbers in the child.
@@ -45,40 +44,40 @@ public final class ChildProcess: Sendable {
 
     init(_ handle: ProcessHandle, channel: Channel, streams: ChildStreams, options: Options) {
         self.handle = handle
-        self.channel = channel
         killsGroupOnExit = options.killsGroupOnExit
         inputs = streams.inputs
         outputs = streams.outputs
-        hub = EventHub(
-            loop: channel.loop, channel: channel, hasProcess: true, outputs: streams.outputs.values.map { $0 }
-        ) { [unhandledErrors = options.unhandledErrors] in unhandledErrors.report($0, pid: handle.pid) }
-    }
-
-    deinit {
-        hub.sourceHasGone()
+        connection = Connection(
+            channel, to: .child,
+            outputUses: { [outputs] in outputs.values.map(\.use) },
+            reportUnheard: { [unhandledErrors = options.unhandledErrors] in
+                unhandledErrors.report($0, pid: handle.pid)
+            })
     }
 
     /// Begins to watch the channel and the process.
     func start() throws(Errno) {
-        hub.belong(to: self)
-        try channel.start(delegate: self)
-        try handle.watch(on: channel.loop, killsGroup: killsGroupOnExit) { self.ended($0) }
+        for output in outputs.values {
+            output.listen { [weak emitter = connection.emitter] in emitter?.outputsChanged() }
+        }
+        try connection.start()
+        try handle.watch(on: connection.loop, killsGroup: killsGroupOnExit) { self.ended($0) }
     }
 
     /// Sends the signal once the time is over, unless the child has ended before.
     func end(after timeout: Duration, by signal: Signal) {
-        let timer = channel.loop.schedule(after: timeout) { [weak self] in _ = self?.kill(signal) }
+        let timer = connection.loop.schedule(after: timeout) { [weak self] in _ = self?.kill(signal) }
         let isLate = process.withLock { process in
             process.timer = timer
             return process.ended != nil
         }
-        if isLate { channel.loop.cancel(timer) }
+        if isLate { connection.loop.cancel(timer) }
     }
 
     /// Ends a child that could not be watched.
     func discard() {
         handle.killAndReap()
-        channel.discard()
+        connection.channel.discard()
     }
 
     // MARK: The end of the process
@@ -89,16 +88,14 @@ public final class ChildProcess: Sendable {
             defer { (process.timer, process.waiters) = (nil, [:]) }
             return (process.timer, process.waiters)
         }
-        if let timer { channel.loop.cancel(timer) }
+        if let timer { connection.loop.cancel(timer) }
         let status = ExitStatus(ended.status)
         for waiter in waiters.values {
-            if let timer = waiter.timer { channel.loop.cancel(timer) }
+            if let timer = waiter.timer { connection.loop.cancel(timer) }
             waiter.continuation.resume(returning: status)
         }
         for input in inputs.values { input.childEnded() }
-        channel.peerProcessEnded()
-        if case .exited = ended.status, channel.hasPeerTakenNothing { hub.failed(.notTaken(status)) }
-        hub.exited(status)
+        connection.childEnded(status)
     }
 
     // MARK: State
@@ -113,16 +110,16 @@ public final class ChildProcess: Sendable {
     /// ```
     ///
     /// Like a handler, such a task must not block the thread.
-    public var messageLoop: MessageLoop { channel.loop }
+    public var messageLoop: MessageLoop { connection.loop }
 
-    /// Whether messages can be sent: this side has not disconnected, the child has not ended, and where the child has
+    /// Whether messages can be sent: this side has not disconnected, the child has not ended, and if the child has
     /// disconnected, not all of its messages have been read.
-    public var isConnected: Bool { channel.closing == nil }
+    public var isConnected: Bool { connection.isOpen }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.
     public var exitStatus: ExitStatus? { process.withLock { $0.ended?.status }.map { ExitStatus($0) } }
 
-    /// What the child has used, once it has ended; nil while it runs, and where its status is unknown.
+    /// What the child has used, once it has ended; nil while it runs, and if its status is unknown.
     public var resourceUsage: ResourceUsage? { process.withLock { $0.ended?.usage } }
 
     /// Waits until the child has ended, and says how. It does not end the child, and does not wait for its messages to
@@ -152,7 +149,7 @@ public final class ChildProcess: Sendable {
                 // A cancellation from now on finds the waiter; an earlier one is seen here.
                 if process.ended != nil || isCancellable && Task.isCancelled { return true }
                 // Under the lock: the timer may fire at once, and has to find the waiter.
-                let timer = time.map { channel.loop.schedule(after: $0) { [weak self] in self?.giveUp(id) } }
+                let timer = time.map { connection.loop.schedule(after: $0) { [weak self] in self?.giveUp(id) } }
                 process.waiters[id] = ExitWaiter(continuation: continuation, timer: timer)
                 return false
             }
@@ -169,7 +166,7 @@ public final class ChildProcess: Sendable {
     /// Sends a signal to the child. Never reaches another process that was given the same number later. The signal 0 is
     /// sent to nobody, and only asks.
     ///
-    /// - Returns: whether the child was there to get it; false once it has ended, also where it has not been reaped
+    /// - Returns: whether the child was there to get it; false once it has ended, also if it has not been reaped
     ///   yet.
     @discardableResult
     public func kill(_ signal: Signal = .terminate) -> Bool {
@@ -195,36 +192,7 @@ public final class ChildProcess: Sendable {
     ///
     /// The child is not ended. Calling it again has no effect.
     public func disconnect() {
-        channel.close()
-    }
-}
-
-extension ChildProcess: ChannelDelegate {
-    package func channelReceived(_ message: consuming InboundMessage) {
-        hub.received(consume message)
-    }
-
-    package func channelFailed(_ error: ChannelError) {
-        hub.failed(ForkError(error))
-    }
-
-    package func channelExhausted(hasUnread: Bool) {
-        channel.finishAfterPeer()
-        hub.exhausted(hasUnread: hasUnread)
-    }
-
-    package func channelDelivered() {
-        hub.delivered()
-    }
-}
-
-extension ChildProcess: EventSource {
-    func ensureDriven() {
-        // It has been since the fork; a loop of its own is driven as long as somebody refers to it.
-    }
-
-    func consumersProgressed() {
-        // A child that has disconnected is not sent to, whoever still looks at its messages.
+        connection.disconnect()
     }
 }
 

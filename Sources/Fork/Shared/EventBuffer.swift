@@ -1,85 +1,11 @@
-internal import DequeModule
 internal import Messaging
 internal import Reactor
-
-/// Elements between the loop that brings them and the task that takes them. A value without a task: it says what to do.
-struct BufferState<Element, Waiter> {
-    private static var countLimit: Int { 64 }
-    private static var sizeLimit: Int { 256 * 1024 }
-
-    private var elements = Deque<(element: Element, size: Int)>()
-    private var size = 0
-    private var waiters = Deque<(id: UInt64, waiter: Waiter)>()
-    private var isSaturated = false
-    private var isFinished = false
-
-    enum PushAction {
-        case hand(to: Waiter)
-        /// Kept; where it says so, the buffer has had enough.
-        case keep(isSaturated: Bool)
-    }
-
-    mutating func push(_ element: Element, size elementSize: Int) -> PushAction {
-        if let first = waiters.popFirst() { return .hand(to: first.waiter) }
-        elements.append((element, elementSize))
-        size += elementSize
-        isSaturated = isSaturated || elements.count >= Self.countLimit || size >= Self.sizeLimit
-        return .keep(isSaturated: isSaturated)
-    }
-
-    enum NextAction {
-        /// An element, or the end; where it says so, the buffer can take more again.
-        case take(Element?, isRelieved: Bool)
-        case wait
-    }
-
-    mutating func next(_ id: UInt64, _ waiter: Waiter) -> NextAction {
-        let action = takeNow()
-        if case .wait = action { waiters.append((id, waiter)) }
-        return action
-    }
-
-    /// What there is now; where it says `wait`, nobody has begun to.
-    mutating func takeNow() -> NextAction {
-        if let first = elements.popFirst() {
-            size -= first.size
-            // Refilled in portions: a wake-up for each element would cost more than the element.
-            let isRelieved =
-                isSaturated && elements.count <= Self.countLimit / 4 && size <= Self.sizeLimit / 4
-            if isRelieved { isSaturated = false }
-            return .take(first.element, isRelieved: isRelieved)
-        }
-        return isFinished ? .take(nil, isRelieved: false) : .wait
-    }
-
-    /// The waiter, where it still waits.
-    mutating func cancel(_ id: UInt64) -> Waiter? {
-        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return nil }
-        return waiters.remove(at: index).waiter
-    }
-
-    /// All that nobody has taken, for somebody else.
-    mutating func takeAll() -> [Element] {
-        defer {
-            elements.removeAll()
-            size = 0
-        }
-        return elements.map(\.element)
-    }
-
-    /// No more elements will come; returns those that wait for one.
-    mutating func finish() -> [Waiter] {
-        isFinished = true
-        defer { waiters.removeAll() }
-        return waiters.map(\.waiter)
-    }
-}
 
 /// The events of one consumer, between the loop and the task that takes them.
 final class EventBuffer: Sendable {
     enum Outcome {
-        /// An event; if it says so, the buffer can take more again.
-        case event(ChildProcess.Event, isRelieved: Bool)
+        /// An event. If `isRelieved`, the buffer can take more again.
+        case event(Event, isRelieved: Bool)
         case end
         case cancelled
     }
@@ -87,7 +13,7 @@ final class EventBuffer: Sendable {
     private typealias Continuation = CheckedContinuation<Outcome, Never>
 
     private struct State {
-        var buffer = BufferState<ChildProcess.Event, Continuation>()
+        var buffer = EventBufferState<Event, Continuation>()
         var lastID: UInt64 = 0
         /// The consumer has gone.
         var isClosed = false
@@ -97,7 +23,7 @@ final class EventBuffer: Sendable {
 
     // MARK: On the loop
 
-    func push(_ event: ChildProcess.Event) -> EventHub.SinkResult {
+    func push(_ event: Event) -> EventSinkResult {
         let size = if case .message(let message) = event { message.inbound.cost } else { 0 }
         let action = state.withLock { $0.isClosed ? nil : $0.buffer.push(event, size: size) }
         switch action {
@@ -139,16 +65,14 @@ final class EventBuffer: Sendable {
     }
 
     /// Takes no more; returns what nobody has taken.
-    func close() -> [ChildProcess.Event] {
+    func close() -> [Event] {
         state.withLock { state in
             state.isClosed = true
             return state.buffer.takeAll()
         }
     }
 
-    private static func outcome(
-        _ action: BufferState<ChildProcess.Event, Continuation>.NextAction
-    ) -> Outcome? {
+    private static func outcome(_ action: EventBufferState<Event, Continuation>.NextAction) -> Outcome? {
         switch action {
         case .take(let event?, let isRelieved): .event(event, isRelieved: isRelieved)
         case .take(nil, _): .end

@@ -3,48 +3,39 @@
 /// Only the iterator refers to this, and so it goes the moment the iterator does: the loop refers to the buffer alone.
 /// What it leaves is then given back before another iterator can be made.
 final class EventConsumer: Sendable {
-    private let source: any EventSource
+    private let connection: Connection
     private let buffer: EventBuffer
     private let subscription: Subscription
 
     /// Begins to listen to the events of interest, up to and with the end.
-    init(_ source: any EventSource, _ interest: EventHub.Interest, until end: EventHub.Interest) {
+    init(_ connection: Connection, _ events: EventSet, until end: EventSet) {
         let buffer = EventBuffer()
-        self.source = source
+        self.connection = connection
         self.buffer = buffer
-        subscription = source.hub.subscribe(interest.union(end), lagsBehind: true) { event in
-            let result = interest.contains(event.interest) ? buffer.push(event) : .taken
-            if event.interest == end { buffer.finish() }
+        subscription = connection.emitter.subscribe(events.union(end), lagsBehind: true) { event in
+            let result = events.contains(event.kind) ? buffer.push(event) : .taken
+            if event.kind == end { buffer.finish() }
             return result
         }
-        source.ensureDriven()
+        connection.ensureDriven()
     }
 
     deinit {
         let events = buffer.close()
-        if !events.isEmpty { source.hub.giveBack(events, subscription) }
+        if !events.isEmpty { connection.emitter.giveBack(events, subscription) }
         subscription.cancel()
     }
 
     /// The next event; nil at the end, and if the task is cancelled.
-    func next() async -> ChildProcess.Event? {
+    func next() async -> Event? {
         switch await buffer.next() {
         case .event(let event, let isRelieved):
-            if isRelieved { source.hub.resume(subscription) }
+            if isRelieved { connection.emitter.resume(subscription) }
             return event
         case .end:
-            source.hub.caughtUp(subscription)
+            connection.emitter.caughtUp(subscription)
             return nil
         case .cancelled: return nil
         }
     }
-}
-
-/// Where events come from. An iterator keeps it alive.
-protocol EventSource: AnyObject, Sendable {
-    var hub: EventHub { get }
-    /// Makes sure that some thread drives the loop.
-    func ensureDriven()
-    /// A consumer has seen the end. On the loop.
-    func consumersProgressed()
 }

@@ -12,8 +12,8 @@ extension ForkError {
             self.init(
                 .queueFull,
                 """
-                A message of \(count) bytes was not queued: \(queued) bytes are waiting to be sent, and the queue's limit is \
-                \(limit); send less when `send` returns false, or use the `send` that waits
+                A message of \(count) bytes was not queued: \(queued) bytes are waiting to be sent, \
+                and the queue's limit is \(limit); send less when `send` returns false, or use the `send` that waits
                 """)
         case .tooLong(let count, let limit):
             self.init(
@@ -26,8 +26,8 @@ extension ForkError {
             self.init(
                 .notEncodable,
                 """
-                The message can't be sent to Node.js: an object whose `cmd` begins with "NODE_" would be taken for one of \
-                Node's own messages, and lost
+                The message can't be sent to Node.js: an object whose `cmd` begins with "NODE_" would be taken \
+                for one of Node's own messages, and lost
                 """)
         case .notEncodable(let integer as JSONText.IntegerBeyondDouble):
             self.init(
@@ -37,22 +37,22 @@ extension ForkError {
                 another; send it as a string
                 """)
         case .notEncodable(let cause):
-            self.init(.notEncodable, "The value can't be encoded as JSON: \(Self.text(of: cause))", cause: cause)
+            self.init(.notEncodable, "The value can't be encoded as JSON: \(Self.describe(cause))", cause: cause)
         case .notFlushed(let time):
             self.init(.timedOut, "Not all messages could be written within \(time); they stay in the queue")
         case .handlesLost(let announced):
             self.init(
                 .handlesLost,
                 """
-                A message with \(announced) handles could not be delivered: this process has no descriptors left for them. \
-                Raise its limit of open files, or take fewer at a time
+                A message with \(announced) handles could not be delivered: \
+                this process has no descriptors left for them. Raise its limit of open files, or take fewer at a time
                 """)
         case .handlesNotTaken(let announced):
             self.init(
                 .handlesLost,
                 """
-                A message with \(announced) handles was not delivered: the option `acceptsHandles` of the fork says that \
-                this child may not send any
+                A message with \(announced) handles was not delivered: \
+                the option `acceptsHandles` of the fork says that this child may not send any
                 """)
         case .handlesNotTakenByPeer:
             self.init(.notSupported, "The message can't be sent: the other side takes no handles")
@@ -74,7 +74,10 @@ extension ForkError {
         case .handleNotOpen(let number):
             self.init(
                 .invalidArgument,
-                "The descriptor \(number) is not open, so it can't be sent; a handle that was given away is closed by it"
+                """
+                The descriptor \(number) is not open, so it can't be sent; \
+                a handle that was given away is closed by it
+                """
             )
         case .handlesRefused(let errno):
             self.init(
@@ -91,8 +94,8 @@ extension ForkError {
                 .protocolViolation,
                 """
                 The other side does not speak this protocol, and the channel was closed: the first bytes are \
-                \(opening.escaped). It may print to the channel's descriptor, or speak the dialect of Node.js, for which \
-                a fork has `Options.node()`
+                \(opening.escaped). It may print to the channel's descriptor, or speak the dialect of Node.js, \
+                for which a fork has `Options.node()`
                 """,
                 cause: error)
         case .badPayload(let error):
@@ -111,26 +114,10 @@ extension ForkError {
         ForkError(
             .notTaken,
             """
-            The child has \(status), and took none of the messages that were sent to it. It wrote nothing to its channel \
-            either: is it a program that uses this package, and did it call Process.serve()?
+            The child has \(status), and took none of the messages that were sent to it. \
+            It wrote nothing to its channel either: is it a program that uses this package, \
+            and did it call Process.serve()?
             """)
-    }
-
-    /// Any error of the modules below, as the one that users see; cancellation stays what it is.
-    static func wrapping<Result>(_ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch let error as ChannelError {
-            throw ForkError(error)
-        }
-    }
-
-    static func wrappingAsync<Result>(_ body: () async throws -> Result) async throws -> Result {
-        do {
-            return try await body()
-        } catch let error as ChannelError {
-            throw ForkError(error)
-        }
     }
 }
 

@@ -8,9 +8,9 @@ public struct ForkError: Error, Sendable {
     /// What happened, for people: some hundred characters at most, with no more than the beginning of what a value or
     /// the other side says.
     public let message: String
-    /// What the kernel said, where it did.
+    /// What the kernel said, if it did.
     public let errno: Errno?
-    /// The error behind this one, where there is one: what a handler threw, why a value could not be encoded.
+    /// The error behind this one, if there is one: what a handler threw, why a value could not be encoded.
     public let cause: (any Error)?
 
     init(_ code: Code, _ message: String, errno: Errno? = nil, cause: (any Error)? = nil) {
@@ -53,7 +53,7 @@ public struct ForkError: Error, Sendable {
         public static let invalidMessage = Code(.invalidMessage)
         /// One message was lost, because its handles could not be sent or received. The following ones are not.
         public static let handlesLost = Code(.handlesLost)
-        /// The other side does not take what was to be sent: handles, or bytes where it is Node.js. Nothing was queued.
+        /// The other side does not take what was to be sent: handles, or bytes if it is Node.js. Nothing was queued.
         public static let notSupported = Code(.notSupported)
         /// The other side does not follow the protocol. The channel has been closed.
         public static let protocolViolation = Code(.protocolViolation)

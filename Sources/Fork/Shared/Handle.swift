@@ -18,7 +18,7 @@ public struct Handle: ~Copyable, Sendable {
 
     /// Makes a duplicate, marked close-on-exec; the descriptor itself stays the caller's.
     ///
-    /// - Throws: ``ForkError`` with the code `system` where the descriptor is not open, or this process has none left.
+    /// - Throws: ``ForkError`` with the code `system` if the descriptor is not open, or this process has none left.
     public init(duplicating descriptor: FileDescriptor) throws {
         self.descriptor = Descriptor(owning: try Handles.duplicate(descriptor))
     }
@@ -62,7 +62,7 @@ public struct Handles: ~Copyable, Sendable {
 
     /// Makes duplicates, marked close-on-exec; the descriptors themselves stay the caller's.
     ///
-    /// - Throws: ``ForkError`` with the code `system` where one is not open, or this process has none left.
+    /// - Throws: ``ForkError`` with the code `system` if one is not open, or this process has none left.
     public init(duplicating descriptors: FileDescriptor...) throws {
         self.init()
         for descriptor in descriptors { append(try Handle(duplicating: descriptor)) }
@@ -75,7 +75,7 @@ public struct Handles: ~Copyable, Sendable {
         list.append(handle.takeDescriptor())
     }
 
-    /// Removes the first, and returns it; nil where there is none.
+    /// Removes the first, and returns it; nil if there is none.
     public mutating func popFirst() -> Handle? {
         guard let descriptor = list.popFirst() else { return nil }
         return Handle(descriptor)
@@ -89,25 +89,6 @@ public struct Handles: ~Copyable, Sendable {
         } catch {
             throw ForkError(
                 .system, "The descriptor \(descriptor.rawValue) can't be duplicated: \(error)", errno: error)
-        }
-    }
-}
-
-extension Channel {
-    /// Sends with handles, and throws what users see.
-    func forward(_ value: some Encodable, _ handles: consuming Handles) throws -> Bool {
-        do throws(ChannelError) {
-            return try send(value, handles: handles.takeList())
-        } catch {
-            throw ForkError(error)
-        }
-    }
-
-    func forward(bytes: [UInt8], _ handles: consuming Handles) throws -> Bool {
-        do throws(ChannelError) {
-            return try send(bytes: bytes, handles: handles.takeList())
-        } catch {
-            throw ForkError(error)
         }
     }
 }

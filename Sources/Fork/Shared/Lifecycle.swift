@@ -1,6 +1,15 @@
 internal import Reactor
 
-/// When the events that end a channel's life may be told. A value without a handler: `EventHub` asks it.
+/// What a piped output means for the close event of its child.
+enum OutputUse: Equatable {
+    /// It has ended, or is empty and nobody's.
+    case done
+    /// Bytes are there that nobody has asked for.
+    case unclaimed
+    case consumed
+}
+
+/// When the events that end a channel's life may be told. A value without a handler: `EventEmitter` asks it.
 struct Lifecycle {
     /// A parent hears of its child's exit; a child has nothing to hear after the disconnect.
     let hasProcess: Bool
@@ -29,9 +38,7 @@ struct Lifecycle {
     ///
     /// They wait for messages that somebody wants, and the last of them for piped outputs, too; what nobody wants holds
     /// them back only for a moment.
-    func terminalEvents(
-        hasConsumer: Bool, hasUnclaimed: Bool = false, outputs: [OutputUse] = []
-    ) -> [ChildProcess.Event] {
+    func terminalEvents(hasConsumer: Bool, hasUnclaimed: Bool = false, outputs: [OutputUse] = []) -> [Event] {
         guard isOver(hasConsumer: hasConsumer, hasUnclaimed: hasUnclaimed) else { return [] }
         guard hasProcess, let exitStatus else { return [.disconnect] }
         if outputs.contains(.consumed) || awaitsOutputConsumer && outputs.contains(.unclaimed) {

@@ -50,7 +50,7 @@ public struct Message: Sendable {
         do {
             return try decode(type)
         } catch {
-            throw MisfitError(cause: error)
+            throw MismatchError(cause: error)
         }
     }
 
@@ -59,7 +59,7 @@ public struct Message: Sendable {
     /// How many handles came with the message, taken or not.
     public var handleCount: Int { inbound.handles?.count ?? 0 }
 
-    /// Takes the first handle that nobody has taken yet; nil where there is none. All copies of a message, and so all
+    /// Takes the first handle that nobody has taken yet; nil if there is none. All copies of a message, and so all
     /// handlers that it is passed to, share its handles.
     public func takeHandle() -> Handle? {
         guard let descriptor = inbound.handles?.takeFirst() else { return nil }
@@ -106,6 +106,6 @@ extension DecodingError {
 }
 
 /// A message does not fit the type of its handler, which has not been called.
-struct MisfitError: Error {
+struct MismatchError: Error {
     let cause: any Error
 }

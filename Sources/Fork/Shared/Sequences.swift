@@ -7,8 +7,8 @@ internal import Messaging
 /// pace. Iteration ends early, with nil, when its task is cancelled. What an iterator holds when it is left early, by
 /// `break` for one, is for the next consumer: all but what others who still listen have heard, too.
 public struct MessageSequence: AsyncSequence, Sendable {
-    /// Nil where there is no channel; then no message comes.
-    let source: (any EventSource)?
+    /// Nil if there is no channel; then no message comes.
+    let connection: Connection?
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         let consumer: EventConsumer?
@@ -20,7 +20,7 @@ public struct MessageSequence: AsyncSequence, Sendable {
     }
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(consumer: source.map { EventConsumer($0, .message, until: .disconnect) })
+        AsyncIterator(consumer: connection.map { EventConsumer($0, .message, until: .disconnect) })
     }
 }
 
@@ -46,7 +46,7 @@ public struct DecodedMessageSequence<Value: Decodable>: AsyncSequence, Sendable 
 
 /// Everything that happens to a child, in order, up to and with its close event; otherwise like ``MessageSequence``.
 public struct EventSequence: AsyncSequence, Sendable {
-    let source: any EventSource
+    let connection: Connection
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         let consumer: EventConsumer
@@ -57,6 +57,6 @@ public struct EventSequence: AsyncSequence, Sendable {
     }
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(consumer: EventConsumer(source, .all, until: .close))
+        AsyncIterator(consumer: EventConsumer(connection, .all, until: .close))
     }
 }

@@ -9,9 +9,12 @@ public final class Subscription: Sendable {
         self.onCancel = onCancel
     }
 
+    /// Of a handler that is never called.
+    static var unattached: Subscription { Subscription { _ in } }
+
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
 
-    /// Detaches the handler. From any thread; again is harmless.
+    /// Detaches the handler. From any thread; calling it again has no effect.
     ///
     /// On the handler's own loop it is not called again after this; a call that another thread has begun may still be
     /// going on.

@@ -8,8 +8,8 @@ public struct ChildInput: Sendable {
     /// Writes the bytes, and returns when the pipe has taken all of them. A child that does not read makes the writer
     /// wait, and nothing is kept meanwhile but the bytes themselves.
     ///
-    /// - Throws: ``ForkError`` with the code `streamClosed` after ``finish()``, and where the child has closed the
-    ///   stream or ended; the child may have read a part then. `CancellationError` where the task is cancelled while it
+    /// - Throws: ``ForkError`` with the code `streamClosed` after ``finish()``, and if the child has closed the
+    ///   stream or ended; the child may have read a part then. `CancellationError` if the task is cancelled while it
     ///   waits: the stream stays open, and may have taken a part of the bytes, with which the next write's go on. A
     ///   write that has not begun, because others were before it, has written nothing then.
     public func write(_ bytes: [UInt8]) async throws {
@@ -32,7 +32,8 @@ public struct ChildInput: Sendable {
         try await write(Array(text.utf8))
     }
 
-    /// Closes the stream after all that has been given to `write` so far: the child reads its end. Again is harmless.
+    /// Closes the stream after all that has been given to `write` so far: the child reads its end. Calling it again has
+    /// no effect.
     public func finish() {
         writer.finish()
     }

@@ -1,7 +1,7 @@
 /// What a child writes to a stream that is a pipe: chunks of bytes, as they come, until the end.
 ///
 /// Nothing is read before somebody asks, and only a chunk at a time: while nobody takes more, the pipe fills, and the
-/// child waits as it would for a slow terminal. The iteration ends with nil after the last byte, also where the child
+/// child waits as it would for a slow terminal. The iteration ends with nil after the last byte, also if the child
 /// is killed. It ends when nobody can write any more: a grandchild that has the stream keeps it going, as in a shell.
 ///
 /// All iterators, of ``lines`` too, take from one stream: each chunk goes to one of them. Iteration ends early, with
@@ -31,8 +31,8 @@ public struct ChildOutput: AsyncSequence, Sendable {
     /// All bytes from here to the end.
     ///
     /// - Parameter limit: how many bytes are taken at most.
-    /// - Throws: ``ForkError`` with the code `outputTooLong` where more come; what was read is thrown away, and the
-    ///   rest stays to be read. `CancellationError` where the task is cancelled; what was read is thrown away then,
+    /// - Throws: ``ForkError`` with the code `outputTooLong` if more come; what was read is thrown away, and the
+    ///   rest stays to be read. `CancellationError` if the task is cancelled; what was read is thrown away then,
     ///   too.
     public func collect(upTo limit: Int) async throws -> [UInt8] {
         let consumer = OutputConsumer(reader)

@@ -24,7 +24,7 @@ struct LineSplitter {
         bytes += chunk
     }
 
-    /// The next line that is complete, or the next piece of one that is too long; nil where more bytes are needed.
+    /// The next line that is complete, or the next piece of one that is too long; nil if more bytes are needed.
     mutating func next() -> String? {
         if let end = lineEnd() {
             let hasReturn = end > start && bytes[end - 1] == UInt8(ascii: "\r")
@@ -36,7 +36,7 @@ struct LineSplitter {
         return bytes.count - start >= limit + 2 ? takePiece() : nil
     }
 
-    /// What follows the last end of a line, once no more bytes will come; nil where that is nothing.
+    /// What follows the last end of a line, once no more bytes will come; nil if that is nothing.
     mutating func finish() -> String? {
         if start == bytes.count { return nil }
         if bytes.count - start > limit { return takePiece() }

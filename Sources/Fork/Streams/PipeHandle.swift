@@ -2,15 +2,15 @@ internal import Reactor
 internal import Synchronization
 internal import SystemPackage
 
-/// This program's end of a pipe to or from a child: the descriptor around `PipeTurns`.
+/// This program's end of a pipe to or from a child: the descriptor around `PipeAccessState`.
 ///
 /// Nothing waits in a system call. Whoever finds the pipe empty or full asks for one report of its readiness, so a pipe
 /// that nobody uses costs nothing.
 final class PipeHandle: Sendable {
-    private typealias Continuation = CheckedContinuation<PipeTurn, Never>
+    private typealias Continuation = CheckedContinuation<PipeAccess, Never>
 
     private struct Guarded: ~Copyable {
-        var turns = PipeTurns<Continuation>()
+        var access = PipeAccessState<Continuation>()
         var descriptor: Descriptor?
         var watch: MessageLoop.Watch?
         /// Hears of the end of the pipe.
@@ -47,12 +47,12 @@ final class PipeHandle: Sendable {
         guarded.withLock { $0.listener = listener }
     }
 
-    // MARK: Turns
+    // MARK: Access
 
     /// Waits for the turn. Whoever gets it gives it back with `leave`.
-    func enter() async -> PipeTurn {
+    func enter() async -> PipeAccess {
         await wait { guarded, id, continuation in
-            switch guarded.turns.enter(id, continuation) {
+            switch guarded.access.enter(id, continuation) {
             case .go: (.go, closes: false)
             case .wait: nil
             case .refuse(let end): (.refused(end), closes: false)
@@ -60,10 +60,10 @@ final class PipeHandle: Sendable {
         }
     }
 
-    /// Waits, with the turn, for the pipe to become ready. Where it is not told to go the turn is over.
-    func block() async -> PipeTurn {
+    /// Waits, with the turn, for the pipe to become ready. If it is not told to go, the turn is over.
+    func block() async -> PipeAccess {
         await wait { [loop, interest] guarded, id, continuation in
-            switch guarded.turns.block(id, continuation) {
+            switch guarded.access.block(id, continuation) {
             case .wait:
                 // Under the lock: the descriptor can't be closed meanwhile. Reports anew what is ready already.
                 if let watch = guarded.watch { loop.update(watch, interest) }
@@ -75,8 +75,8 @@ final class PipeHandle: Sendable {
     }
 
     private func wait(
-        _ begin: @Sendable (inout Guarded, UInt64, Continuation) -> (PipeTurn, closes: Bool)?
-    ) async -> PipeTurn {
+        _ begin: @Sendable (inout Guarded, UInt64, Continuation) -> (PipeAccess, closes: Bool)?
+    ) async -> PipeAccess {
         let id = lastID.add(1, ordering: .relaxed).newValue
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -95,39 +95,39 @@ final class PipeHandle: Sendable {
     }
 
     private func cancel(_ id: UInt64) {
-        let action = guarded.withLock { $0.turns.cancel(id) }
+        let action = guarded.withLock { $0.access.cancel(id) }
         action.cancelled?.resume(returning: .cancelled)
         perform(action.left)
     }
 
     func leave() {
-        perform(guarded.withLock { $0.turns.leave() })
+        perform(guarded.withLock { $0.access.leave() })
     }
 
-    private func perform(_ action: PipeTurns<Continuation>.LeaveAction) {
+    private func perform(_ action: PipeAccessState<Continuation>.LeaveAction) {
         action.next?.resume(returning: .go)
         if action.closes { close() }
     }
 
     // MARK: The end
 
-    var end: PipeEnd? { guarded.withLock { $0.turns.end } }
+    var end: PipeEnd? { guarded.withLock { $0.access.end } }
 
     /// Closes the pipe when all who are waiting for their turn have had it.
     func finish() {
-        if guarded.withLock({ $0.turns.finish() }) { close() }
+        if guarded.withLock({ $0.access.finish() }) { close() }
     }
 
     /// Closes the pipe; all who wait are refused.
     func breakOff(_ reason: PipeEnd) {
-        let action = guarded.withLock { $0.turns.breakOff(reason) }
+        let action = guarded.withLock { $0.access.breakOff(reason) }
         for waiter in action.refused { waiter.resume(returning: .refused(reason)) }
         if action.closes { close() }
     }
 
     /// What there is to read.
     var content: System.PipeContent {
-        guarded.withLock { $0.turns.isOver ? .ended : System.content(number) }
+        guarded.withLock { $0.access.isOver ? .ended : System.content(number) }
     }
 
     private func becameReady(_ readiness: Readiness) {
@@ -135,7 +135,7 @@ final class PipeHandle: Sendable {
         let (waiter, listener) = guarded.withLock { guarded in
             // For the end, which would be reported for ever once it has come.
             if hasPeer, let watch = guarded.watch { loop.update(watch, .nothing) }
-            return (guarded.turns.becameReady(), guarded.listener)
+            return (guarded.access.becameReady(), guarded.listener)
         }
         waiter?.resume(returning: .go)
         if hasPeer { return }

@@ -1,15 +1,6 @@
 internal import Reactor
 internal import SystemPackage
 
-/// What a piped output means for the close event of its child.
-enum OutputUse: Equatable {
-    /// It has ended, or is empty and nobody's.
-    case done
-    /// Bytes are there that nobody has asked for.
-    case unclaimed
-    case consumed
-}
-
 /// The reading end of a piped output. Nothing is read before somebody asks for it.
 final class PipeReader: Sendable {
     private struct Consumers {
@@ -44,7 +35,7 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// What has come, in one piece; nil at the end, and where the task is cancelled, which loses nothing.
+    /// What has come, in one piece; nil at the end, and if the task is cancelled, which loses nothing.
     func next() async -> [UInt8]? {
         if Task.isCancelled { return nil }
         guard await pipe.enter() == .go else { return nil }

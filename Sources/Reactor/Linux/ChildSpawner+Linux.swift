@@ -121,13 +121,13 @@
     extension SpawnError.Step {
         fileprivate init(_ step: clinux_step) {
             switch step {
-            case CLINUX_STEP_SESSION: self = .session
+            case CLINUX_STEP_SESSION: self = .createsSession
             case CLINUX_STEP_PROCESS_GROUP: self = .processGroup
             case CLINUX_STEP_DESCRIPTORS: self = .descriptors
             case CLINUX_STEP_WORKING_DIRECTORY: self = .workingDirectory
-            case CLINUX_STEP_LIMITS: self = .limits
+            case CLINUX_STEP_LIMITS: self = .resourceLimits
             case CLINUX_STEP_NICE: self = .nice
-            case CLINUX_STEP_GROUPS: self = .groups
+            case CLINUX_STEP_GROUPS: self = .supplementaryGroups
             case CLINUX_STEP_GROUP: self = .group
             case CLINUX_STEP_USER: self = .user
             case CLINUX_STEP_NO_NEW_PRIVILEGES: self = .noNewPrivileges

@@ -54,10 +54,10 @@
 
         private func spawn() -> Result {
             var spawned = clinux_spawned()
-            let limits = attributes.limits.map {
-                clinux_limit(resource: clinux_resource_number($0.resource.number), soft: $0.soft, hard: $0.hard)
+            let limits = attributes.resourceLimits.map {
+                clinux_limit(resource: $0.resource, soft: $0.soft, hard: $0.hard)
             }
-            let groups = attributes.groups ?? []
+            let groups = attributes.supplementaryGroups ?? []
             let failure = withCStrings(arguments) { arguments in
                 withCStrings(environment) { environment in
                     path.withPlatformString { path in
@@ -98,7 +98,7 @@
             request.sets_nice = attributes.nice != nil
             request.nice = attributes.nice ?? 0
             request.groups = groups.baseAddress
-            request.group_count = attributes.groups.map { CInt($0.count) } ?? -1
+            request.group_count = attributes.supplementaryGroups.map { CInt($0.count) } ?? -1
             request.sets_group = attributes.group != nil
             request.group = attributes.group ?? 0
             request.sets_user = attributes.user != nil
@@ -129,19 +129,6 @@
         ) -> Result {
             first.withUnsafeBufferPointer { first in
                 second.withUnsafeBufferPointer { second in body(first, second) }
-            }
-        }
-    }
-
-    extension SpawnAttributes.Resource {
-        fileprivate var number: clinux_resource {
-            switch self {
-            case .addressSpace: CLINUX_ADDRESS_SPACE
-            case .cpuSeconds: CLINUX_CPU_SECONDS
-            case .openFiles: CLINUX_OPEN_FILES
-            case .coreSize: CLINUX_CORE_SIZE
-            case .fileSize: CLINUX_FILE_SIZE
-            case .processes: CLINUX_PROCESSES
             }
         }
     }

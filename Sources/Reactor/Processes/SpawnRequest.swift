@@ -38,16 +38,13 @@ package struct SpawnRequest: ~Copyable {
 
 /// What a program is started as. Everything that is nil stays as it is in this process.
 package struct SpawnAttributes: Sendable {
-    package enum Resource: Sendable {
-        case addressSpace, cpuSeconds, openFiles, coreSize, fileSize, processes
-    }
-
     package struct Limit: Sendable {
-        package var resource: Resource
+        /// The kernel's number of what is limited.
+        package var resource: CInt
         package var soft: UInt64
         package var hard: UInt64
 
-        package init(resource: Resource, soft: UInt64, hard: UInt64) {
+        package init(resource: CInt, soft: UInt64, hard: UInt64) {
             self.resource = resource
             self.soft = soft
             self.hard = hard
@@ -57,9 +54,9 @@ package struct SpawnAttributes: Sendable {
     package var createsSession = false
     /// 0: a group of its own.
     package var processGroup: Int32?
-    package var limits: [Limit] = []
+    package var resourceLimits: [Limit] = []
     package var nice: Int32?
-    package var groups: [UInt32]?
+    package var supplementaryGroups: [UInt32]?
     package var group: UInt32?
     package var user: UInt32?
     package var noNewPrivileges = false
@@ -70,9 +67,10 @@ package struct SpawnAttributes: Sendable {
 
 /// Why a program was not started: the step that failed, and what the kernel said.
 package struct SpawnError: Error, Equatable {
-    package enum Step: Sendable {
-        case start, session, processGroup, descriptors, workingDirectory, limits, nice, groups, group, user
-        case noNewPrivileges, parentDeathSignal, execute
+    /// What sets an attribute has its name.
+    package enum Step: String, Sendable {
+        case start, createsSession, processGroup, descriptors, workingDirectory, resourceLimits, nice
+        case supplementaryGroups, group, user, noNewPrivileges, parentDeathSignal, execute
     }
 
     package let step: Step

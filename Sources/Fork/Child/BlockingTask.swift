@@ -1,7 +1,7 @@
 internal import Reactor
 
 /// A task on a loop that a thread drives for the task's sake.
-final class ServedTask: Sendable {
+final class BlockingTask: Sendable {
     private let body: @Sendable () async throws -> Void
     private let outcome = Locked<Result<Void, any Error>?>(nil)
     private let ended = Gate()

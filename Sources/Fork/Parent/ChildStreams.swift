@@ -38,7 +38,7 @@ struct ChildStreams {
         case .pipe: place(try openPipe(option), option)
         case .file(let name, let append):
             let use: System.FileUse = option.isInput ? .reading : append ? .appending : .replacing
-            let file = try making(option, "'\(name.asPart)': ") { () throws(Errno) in
+            let file = try making(option, "'\(name.abbreviated)': ") { () throws(Errno) in
                 SharedDescriptor(try name.openFile(for: use))
             }
             place(file, option)
@@ -102,7 +102,6 @@ struct ChildStreams {
 
     private func failure(_ option: StreamOption, _ what: String, _ errno: Errno?) -> ForkError {
         let reason = errno.map { "\($0)" } ?? "it can't be made"
-        return ForkError(
-            .launchFailed, "Could not start '\(path.asPart)': option \(option.name): \(what)\(reason)", errno: errno)
+        return ForkError.notStarted(path, "option \(option.name): \(what)\(reason)", errno: errno)
     }
 }

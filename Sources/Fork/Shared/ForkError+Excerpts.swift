@@ -3,17 +3,12 @@ internal import SystemPackage
 
 extension String {
     /// A path, or the name of something, as a part of a message.
-    var asPart: String { excerpt(ForkError.longestPart) }
+    var abbreviated: String { excerpt(ForkError.longestPart) }
 }
 
 extension FilePath {
-    /// The path of a text. No path has a NUL byte: of a text with one this is the empty path, which is refused.
-    init(text: String) {
-        self = text.utf8.contains(0) ? FilePath() : FilePath(text)
-    }
-
     /// As a part of a message; bytes that are no UTF-8 are shown as U+FFFD.
-    var asPart: String { string.asPart }
+    var abbreviated: String { string.abbreviated }
 }
 
 extension ForkError {
@@ -26,7 +21,7 @@ extension ForkError {
     ///
     /// The text of a coding error would show the whole value, which may be megabytes and private, and a key for each
     /// level of depth; its description, and the ends of the path, are enough.
-    static func text(of error: any Error) -> String {
+    static func describe(_ error: any Error) -> String {
         switch error {
         case EncodingError.invalidValue(_, let context):
             text("EncodingError", context.codingPath, context.debugDescription)

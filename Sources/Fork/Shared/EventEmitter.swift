@@ -1,79 +1,66 @@
-internal import DequeModule
 internal import Messaging
 internal import Reactor
 
-/// Who hears of what, and in which order.
+/// Tells of the events of a connection: who hears of what, and in which order.
 ///
 /// Subscribing and cancelling are for any thread and take effect on the loop, in the order of the calls. Who has
 /// subscribed hears every message that is told after that.
-final class EventHub: @unchecked Sendable {
-    // All variables are touched only on the loop, but for `source`, which is set before there is a second thread.
+final class EventEmitter: @unchecked Sendable {
+    // All variables are touched only on the loop, but for `connection`, which is set before there is a second thread.
     /// What other threads have asked for. Looked at before each message: the answer to a request can be read before the
     /// loop comes to the job that attaches the handler for it.
     let changes = PendingChanges<Change>()
-    private let loop: MessageLoop
+    weak var connection: Connection?
     private let channel: Channel
-    private let outputs: [PipeReader]
+    /// How the child's piped outputs are used.
+    private let outputUses: @Sendable () -> [OutputUse]
     /// Told of the errors that nobody hears.
     private let reportUnheard: @Sendable (ForkError) -> Void
-    private weak var source: (any EventSource)?
     // Not checked for exclusive access, which would be done for every message: each change is one statement that calls
     // nobody.
-    @exclusivity(unchecked) private var entries: [Entry] = []
-    /// What was read and nobody has taken, because the last consumer had gone. The next one gets it first, and nothing
-    /// more is read until then.
-    @exclusivity(unchecked) private var unclaimed = Deque<Message>()
+    @exclusivity(unchecked) private var listeners: [EventListener] = []
+    /// Nothing more is read until these have been taken.
+    @exclusivity(unchecked) private var unclaimed = UnclaimedMessages()
     private var nextMessage: UInt64 = 0
     private var lifecycle: Lifecycle
     /// This object, while its close event waits for outputs: nothing else may keep it.
-    private var keptUntilClose: EventHub?
+    private var keptUntilClose: EventEmitter?
     /// The close event has come, whatever becomes of outputs that nobody reads.
     private var isClosed = false
-    /// Errors that nobody was there to hear, for the first who is. Only so many: a bad peer must not fill the memory.
-    private var unheardErrors: [ForkError] = []
-    private static let unheardErrorLimit = 16
-    /// Much longer than it takes to attach handlers, also on a machine that is busy.
-    private static let consumerGrace = Duration.seconds(1)
+    private var unheardErrors = UnheardErrors()
     /// They keep the loop, and so its thread, until they fire or are cancelled.
     private var graceTimers: [PartialKeyPath<Lifecycle>: MessageLoop.TimerID] = [:]
+    /// Much longer than it takes to attach handlers, also on a machine that is busy.
+    private static let consumerGrace = Duration.seconds(1)
 
     init(
-        loop: MessageLoop, channel: Channel, hasProcess: Bool, outputs: [PipeReader] = [],
+        _ channel: Channel, hasProcess: Bool, outputUses: @escaping @Sendable () -> [OutputUse],
         reportUnheard: @escaping @Sendable (ForkError) -> Void
     ) {
-        self.reportUnheard = reportUnheard
-        self.loop = loop
         self.channel = channel
-        self.outputs = outputs
+        self.outputUses = outputUses
+        self.reportUnheard = reportUnheard
         lifecycle = Lifecycle(hasProcess: hasProcess)
     }
 
-    /// Says whose events these are. Before anything else.
-    func belong(to source: any EventSource) {
-        self.source = source
-        for output in outputs {
-            output.listen { [weak self] in self?.onLoop { $0.tellTerminals() } }
-        }
-    }
-
-    /// Does something on the loop. The source is kept until then: what is waiting for a consumer reaches it only by way
-    /// of the source. From any thread.
-    func onLoop(_ body: @escaping @Sendable (EventHub) -> Void) {
-        loop.execute { [self, source] in
-            withExtendedLifetime(source) { body(self) }
+    /// Does something on the loop. The connection is kept until then: what is waiting for a consumer reaches it only by
+    /// way of the connection. From any thread.
+    func onLoop(_ body: @escaping @Sendable (EventEmitter) -> Void) {
+        channel.loop.execute { [self, connection] in
+            withExtendedLifetime(connection) { body(self) }
         }
     }
 
     // MARK: On the loop
 
     private var hasConsumer: Bool {
-        entries.contains { $0.interest.contains(.message) && !$0.subscription.isCancelled }
+        listeners.contains { $0.events.contains(.message) && !$0.subscription.isCancelled }
     }
 
     /// Whether the last events have to wait for messages that are wanted. They do also for one who has cancelled and is
     /// still there: another may be about to take the place.
     private var wantsMessages: Bool {
-        entries.contains { $0.interest.contains(.message) }
+        listeners.contains { $0.events.contains(.message) }
     }
 
     /// All that will ever happen has happened, and everybody has been told.
@@ -85,24 +72,21 @@ final class EventHub: @unchecked Sendable {
 
     /// No consumer has yet to see something that was told.
     var isConsumed: Bool {
-        !entries.contains { $0.lagsBehind && !$0.subscription.isCancelled }
+        !listeners.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
     func received(_ inbound: consuming InboundMessage) {
         applyChanges()
-        let event = ChildProcess.Event.message(Message(inbound: consume inbound, number: nextMessage))
+        let event = Event.message(Message(inbound: consume inbound, number: nextMessage))
         nextMessage += 1
         if unclaimed.isEmpty, tell(.message, event) { return }
-        if case .message(let message) = event { keepUnclaimed([message]) }
+        if case .message(let message) = event { keep([message]) }
         channel.setConsumer(present: false)
     }
 
-    /// Several consumers may have left the same messages.
-    private func keepUnclaimed(_ messages: [Message]) {
+    private func keep(_ messages: [Message]) {
         if messages.isEmpty { return }
-        let known = Set(unclaimed.map(\.number))
-        let all = unclaimed + messages.filter { !known.contains($0.number) }
-        unclaimed = Deque(all.sorted { $0.number < $1.number })
+        unclaimed.insert(messages)
         if lifecycle.hasProcess, lifecycle.isExhausted { giveGrace(\.awaitsConsumer) }
     }
 
@@ -110,11 +94,11 @@ final class EventHub: @unchecked Sendable {
     private func tellUnclaimed() {
         while true {
             applyChanges()
-            guard hasConsumer, !entries.contains(where: \.isSaturated), let message = unclaimed.popFirst() else {
+            guard hasConsumer, !listeners.contains(where: \.isSaturated), let message = unclaimed.popFirst() else {
                 return
             }
             if tell(.message, .message(message)) { continue }
-            unclaimed.prepend(message)
+            unclaimed.putBack(message)
             return
         }
     }
@@ -135,11 +119,11 @@ final class EventHub: @unchecked Sendable {
     private func giveGrace(_ reason: any WritableKeyPath<Lifecycle, Bool> & Sendable) {
         if isClosed { return }
         lifecycle[keyPath: reason] = true
-        let timer = loop.schedule(after: Self.consumerGrace) { [self] in
+        let timer = channel.loop.schedule(after: Self.consumerGrace) { [self] in
             lifecycle[keyPath: reason] = false
             tellTerminals()
         }
-        if let earlier = graceTimers.updateValue(timer, forKey: reason) { loop.cancel(earlier) }
+        if let earlier = graceTimers.updateValue(timer, forKey: reason) { channel.loop.cancel(earlier) }
     }
 
     func delivered() {
@@ -150,15 +134,15 @@ final class EventHub: @unchecked Sendable {
 
     func exited(_ status: ChildProcess.ExitStatus) {
         lifecycle.exitStatus = status
-        if outputs.contains(where: { $0.use == .unclaimed }) { giveGrace(\.awaitsOutputConsumer) }
+        if outputUses().contains(.unclaimed) { giveGrace(\.awaitsOutputConsumer) }
         tellTerminals()
     }
 
-    /// Nobody refers to the source any more, so that nobody can come for what is left.
-    func sourceHasGone() {
-        loop.execute { [self] in
+    /// Nobody refers to the connection any more, so that nobody can come for what is left.
+    func connectionHasGone() {
+        channel.loop.execute { [self] in
             lifecycle.awaitsConsumer = false
-            if entries.isEmpty { close() }
+            if listeners.isEmpty { close() }
             tellTerminals()
         }
     }
@@ -167,7 +151,7 @@ final class EventHub: @unchecked Sendable {
     private func close() {
         isClosed = true
         keptUntilClose = nil
-        for timer in graceTimers.values { loop.cancel(timer) }
+        for timer in graceTimers.values { channel.loop.cancel(timer) }
         graceTimers = [:]
     }
 
@@ -176,7 +160,7 @@ final class EventHub: @unchecked Sendable {
         // One at a time: what is applied may ask for more, which comes after the rest.
         while let change = changes.popFirst() {
             switch change {
-            case .attach(let entry): attach(entry)
+            case .attach(let listener): attach(listener)
             case .giveBack(let events, let subscription): takeBack(events, subscription)
             }
         }
@@ -184,52 +168,47 @@ final class EventHub: @unchecked Sendable {
         onLoop { $0.update() }
     }
 
-    private func takeBack(_ events: [ChildProcess.Event], _ subscription: Subscription) {
-        let others = entries.filter { !$0.subscription.isCancelled && $0.subscription !== subscription }
+    private func takeBack(_ events: [Event], _ subscription: Subscription) {
+        let others = listeners.filter { !$0.subscription.isCancelled && $0.subscription !== subscription }
         // From here on others have heard them, or will.
-        let end = others.filter { $0.interest.contains(.message) }.map(\.firstMessage).min() ?? .max
+        let end = others.filter { $0.events.contains(.message) }.map(\.firstMessage).min() ?? .max
         var messages: [Message] = []
         var errors: [ForkError] = []
         for event in events {
             switch event {
             case .message(let message) where message.number < end: messages.append(message)
-            case .error(let error) where !others.contains(where: { $0.interest.contains(.error) }): errors.append(error)
+            case .error(let error) where !others.contains(where: { $0.events.contains(.error) }): errors.append(error)
             default: break
             }
         }
-        keepUnclaimed(messages)
+        keep(messages)
         keep(errors)
     }
 
     private func keep(_ errors: [ForkError]) {
-        for error in errors.prefix(Self.unheardErrorLimit - unheardErrors.count) {
-            unheardErrors.append(error)
-            reportUnheard(error)
-        }
+        for error in unheardErrors.add(errors) { reportUnheard(error) }
     }
 
-    private func attach(_ entry: Entry) {
-        guard !entry.subscription.isCancelled else { return }
-        var entry = entry
-        entry.firstMessage = unclaimed.first?.number ?? nextMessage
-        entries.append(entry)
-        if entry.interest.contains(.spawn) { _ = entry.sink(.spawn) }
-        if entry.interest.contains(.error) {
-            let errors = unheardErrors
-            unheardErrors = []
-            for error in errors { _ = entry.sink(.error(error)) }
+    private func attach(_ listener: EventListener) {
+        guard !listener.subscription.isCancelled else { return }
+        var listener = listener
+        listener.firstMessage = unclaimed.firstNumber ?? nextMessage
+        listeners.append(listener)
+        if listener.events.contains(.spawn) { _ = listener.sink(.spawn) }
+        if listener.events.contains(.error) {
+            for error in unheardErrors.takeAll() { _ = listener.sink(.error(error)) }
         }
     }
 
     func detach(_ subscription: Subscription) {
         setSaturated(false, subscription)
-        let detached = entries.filter { $0.subscription === subscription }
-        entries.removeAll { $0.subscription === subscription }
+        let detached = listeners.filter { $0.subscription === subscription }
+        listeners.removeAll { $0.subscription === subscription }
         // As with those that are finished.
         withExtendedLifetime(detached) {}
         update()
         // A consumer that has gone is not waited for.
-        source?.consumersProgressed()
+        connection?.consumersProgressed()
     }
 
     /// Consumers have come or gone.
@@ -240,17 +219,17 @@ final class EventHub: @unchecked Sendable {
     }
 
     func setCaughtUp(_ subscription: Subscription) {
-        guard let index = entries.firstIndex(where: { $0.subscription === subscription }) else { return }
-        entries[index].lagsBehind = false
+        guard let index = listeners.firstIndex(where: { $0.subscription === subscription }) else { return }
+        listeners[index].lagsBehind = false
         dropFinished()
-        source?.consumersProgressed()
+        connection?.consumersProgressed()
     }
 
     func setSaturated(_ isSaturated: Bool, _ subscription: Subscription) {
-        guard let index = entries.firstIndex(where: { $0.subscription === subscription }),
-            entries[index].isSaturated != isSaturated
+        guard let index = listeners.firstIndex(where: { $0.subscription === subscription }),
+            listeners[index].isSaturated != isSaturated
         else { return }
-        entries[index].isSaturated = isSaturated
+        listeners[index].isSaturated = isSaturated
         if isSaturated { return channel.pause() }
         channel.resume()
         if !unclaimed.isEmpty { update() }
@@ -258,33 +237,38 @@ final class EventHub: @unchecked Sendable {
 
     /// Tells everybody who is interested; whether there was anybody.
     @discardableResult
-    private func tell(_ interest: Interest, _ event: ChildProcess.Event) -> Bool {
+    private func tell(_ kind: EventSet, _ event: Event) -> Bool {
         var wasHeard = false
         // Those who come meanwhile hear the next one.
-        for entry in entries where entry.interest.contains(interest) && !entry.subscription.isCancelled {
-            switch entry.sink(event) {
+        for listener in listeners where listener.events.contains(kind) && !listener.subscription.isCancelled {
+            switch listener.sink(event) {
             case .taken: wasHeard = true
             case .saturated:
                 wasHeard = true
-                setSaturated(true, entry.subscription)
+                setSaturated(true, listener.subscription)
             case .gone: break
             }
         }
         return wasHeard
     }
 
+    /// How an output is used may have changed. From any thread.
+    func outputsChanged() {
+        onLoop { $0.tellTerminals() }
+    }
+
     private func tellTerminals() {
         // Outputs matter only once the child has ended.
-        let uses = lifecycle.exitStatus == nil || isClosed ? [] : outputs.map(\.use)
+        let uses = lifecycle.exitStatus == nil || isClosed ? [] : outputUses()
         let events = lifecycle.terminalEvents(
             hasConsumer: wantsMessages, hasUnclaimed: !unclaimed.isEmpty, outputs: uses)
         if case .close = events.last { close() }
-        if case .exit = events.last, !entries.isEmpty { keptUntilClose = self }
+        if case .exit = events.last, !listeners.isEmpty { keptUntilClose = self }
         for (position, event) in events.enumerated() {
-            for index in entries.indices where entries[index].passedTerminals == position {
-                entries[index].passedTerminals += 1
-                let entry = entries[index]
-                if entry.interest.contains(event.interest), !entry.subscription.isCancelled { _ = entry.sink(event) }
+            for index in listeners.indices where listeners[index].passedTerminals == position {
+                listeners[index].passedTerminals += 1
+                let listener = listeners[index]
+                if listener.events.contains(event.kind), !listener.subscription.isCancelled { _ = listener.sink(event) }
             }
         }
         dropFinished()
@@ -294,8 +278,8 @@ final class EventHub: @unchecked Sendable {
     /// them.
     private func dropFinished() {
         let isAwaited = !isConsumed
-        let finished = entries.filter { $0.isOver(isAwaited: isAwaited) }
-        if !finished.isEmpty { entries.removeAll { $0.isOver(isAwaited: isAwaited) } }
+        let finished = listeners.filter { $0.isOver(isAwaited: isAwaited) }
+        if !finished.isEmpty { listeners.removeAll { $0.isOver(isAwaited: isAwaited) } }
         // Let go only now: what they hold may end with them, and its end come back here.
         withExtendedLifetime(finished) {}
     }

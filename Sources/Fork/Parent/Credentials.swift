@@ -3,18 +3,15 @@ internal import Reactor
 internal import SystemPackage
 
 /// Who a child runs as, in numbers.
-struct Identity {
+struct Credentials {
     var user: UInt32?
     var group: UInt32?
     var groups: [UInt32]?
-    /// The group was not asked for, but comes with the user.
-    let hasGroupOfUser: Bool
 
     init(_ options: ChildProcess.Options, path: FilePath) throws {
         let user = try options.user.map { try Self.user($0, path) }
         self.user = user?.id
         group = try options.group.map { try Self.group($0, "group", path) } ?? user?.group
-        hasGroupOfUser = options.group == nil
         groups = try options.supplementaryGroups?.map { try Self.group($0, "supplementaryGroups", path) }
         // A child that gives up root's rights must not keep its groups.
         if groups == nil, user != nil || group != nil, System.isRoot { groups = [] }
@@ -24,11 +21,9 @@ struct Identity {
         switch account {
         case .id(let id): return (id, System.firstGroup(ofUser: id))
         case .name(let name):
-            try Program.refuseNUL(in: name, "The user '\(name.excerpt())'")
+            try name.refuseNUL("The user '\(name.excerpt())'")
             guard let found = System.user(named: name) else {
-                throw ForkError(
-                    .launchFailed, "Could not start '\(path.asPart)': option user: there is no user '\(name.excerpt())'"
-                )
+                throw ForkError.notStarted(path, "option user: there is no user '\(name.excerpt())'")
             }
             return (found.id, found.group)
         }
@@ -38,11 +33,9 @@ struct Identity {
         switch account {
         case .id(let id): return id
         case .name(let name):
-            try Program.refuseNUL(in: name, "The group '\(name.excerpt())'")
+            try name.refuseNUL("The group '\(name.excerpt())'")
             guard let found = System.group(named: name) else {
-                throw ForkError(
-                    .launchFailed,
-                    "Could not start '\(path.asPart)': option \(option): there is no group '\(name.excerpt())'")
+                throw ForkError.notStarted(path, "option \(option): there is no group '\(name.excerpt())'")
             }
             return found
         }

@@ -2,50 +2,45 @@ internal import Messaging
 internal import Reactor
 internal import Wire
 
-/// The child's end of the channel that its parent made. There is one in a process at most.
-final class ChildSide: Sendable {
-    /// Made at the first use of `Process`; nil in a program that nobody forked.
-    static var current: ChildSide? { try? connected.get() }
+/// The child's view of its parent: the connection that the parent has made. There is one in a process at most.
+final class ParentSide: Sendable {
+    let connection: Connection
+    private let pid = System.processID
 
-    static func require() throws(ForkError) -> ChildSide {
+    /// Made at the first use of `Process`; nil in a program that nobody forked.
+    static var current: ParentSide? { try? connected.get() }
+
+    static func require() throws(ForkError) -> ParentSide {
         switch connected {
         case .success(let side): return side
         case .failure(let error): throw error
         }
     }
 
-    private static let connected: Result<ChildSide, ForkError> = Result { () throws(ForkError) in try connect() }
+    private static let connected: Result<ParentSide, ForkError> = Result { () throws(ForkError) in try connect() }
 
     /// See `Process.exitFlushTimeout`.
     static let exitFlushTimeout = Locked(Duration.seconds(60))
     /// See `Process.unhandledErrors`.
     static let unhandledErrors = Locked(ChildProcess.UnhandledErrors.print)
 
-    let channel: Channel
-    let hub: EventHub
-    private let pid = System.processID
-    /// Bodies of `Process.serve` that have not ended.
-    private let servedBodies = Locked(0)
-
-    private init(channel: Channel) {
-        self.channel = channel
-        hub = EventHub(loop: channel.loop, channel: channel, hasProcess: false) { error in
-            ChildSide.unhandledErrors.withLock { $0 }.report(error, pid: System.processID, isChild: true)
+    private init(_ channel: Channel) {
+        connection = Connection(channel, to: .parent) { error in
+            ParentSide.unhandledErrors.withLock { $0 }.report(error, pid: System.processID, isChild: true)
         }
     }
 
-    private static func connect() throws(ForkError) -> ChildSide {
+    private static func connect() throws(ForkError) -> ParentSide {
         let (descriptor, dialect) = try inheritedChannel()
         do {
             let loop = try MessageLoop(named: "fork-child")
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: limits, dialect: dialect, isMaker: false)
-            let side = ChildSide(channel: channel)
-            side.hub.belong(to: side)
-            try channel.start(delegate: side)
+            let side = ParentSide(channel)
+            try side.connection.start()
             // What the parent allows is known before the first message is sent.
             channel.readWhatIsThere()
-            System.atExit { ChildSide.flushAtExit() }
+            System.atExit { ParentSide.flushAtExit() }
             return side
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
@@ -79,8 +74,9 @@ final class ChildSide: Sendable {
             throw ForkError(
                 .notSupported,
                 """
-                The parent, a Node.js program, writes its messages in the mode '\(mode.asPart)', which only Node.js can read; \
-                start this program with the option `serialization: 'json'`, which is the default
+                The parent, a Node.js program, writes its messages in the mode '\(mode.abbreviated)', \
+                which only Node.js can read; start this program with the option `serialization: 'json'`, \
+                which is the default
                 """)
         }
         return (try descriptor(number, ChildSpawner.nodeChannelVariable), .node)
@@ -91,7 +87,8 @@ final class ChildSide: Sendable {
             throw ForkError(
                 .notForked,
                 """
-                The variable \(variable) is '\(number.asPart)', which is not the descriptor of a Unix stream socket; \
+                The variable \(variable) is '\(number.abbreviated)', \
+                which is not the descriptor of a Unix stream socket; \
                 start this program with ChildProcess.fork(path:), or fork of Node.js
                 """)
         }
@@ -102,66 +99,22 @@ final class ChildSide: Sendable {
         // A copy of this process that somebody made with the system's fork must not send the same once more.
         guard let side = current, side.pid == System.processID else { return }
         let patience = exitFlushTimeout.withLock { $0 }
-        side.channel.flush(givingUpAfter: patience)
-        side.channel.complainOfUnreadAtExit()
-        side.channel.close()
+        let channel = side.connection.channel
+        channel.flush(givingUpAfter: patience)
+        channel.complainOfUnreadAtExit()
+        channel.close()
     }
 
+    /// Calls the handlers on this thread until the channel has closed.
     func serve() {
-        let loop = channel.loop
+        let loop = connection.loop
         // Who drives now may do so for a task, and leave before the channel has closed.
-        while !loop.drive(until: { isDone() }), !loop.isCurrent { loop.waitForCaller() }
-    }
-
-    private func isDone() -> Bool {
-        finishIfConsumed()
-        return hub.isFinished && channel.isClosed
-    }
-
-    /// After the parent's end this side goes on sending until the last message has been dealt with, and until the
-    /// bodies that are served have ended: a child can answer all of its work, and send what it made of it.
-    private func finishIfConsumed() {
-        guard hub.isFinished && hub.isConsumed && servedBodies.withLock({ $0 == 0 }) else { return }
-        channel.complainOfUnread()
-        channel.finishAfterPeer()
+        while !loop.drive(until: { connection.isDone() }), !loop.isCurrent { loop.waitForCaller() }
     }
 
     /// Runs a task while this thread drives the loop, and keeps this side's direction open meanwhile.
-    func serve(_ task: ServedTask) throws {
-        servedBodies.withLock { $0 += 1 }
-        try task.run(on: channel.loop) {
-            self.servedBodies.withLock { $0 -= 1 }
-            self.consumersProgressed()
-        }
-    }
-}
-
-extension ChildSide: ChannelDelegate {
-    func channelReceived(_ message: consuming InboundMessage) {
-        hub.received(consume message)
-    }
-
-    func channelFailed(_ error: ChannelError) {
-        hub.failed(ForkError(error))
-    }
-
-    func channelExhausted(hasUnread: Bool) {
-        // Whoever serves has attached its handlers: messages that nobody has asked for by now are not waited with.
-        hub.exhausted(hasUnread: false)
-    }
-
-    func channelDelivered() {
-        hub.delivered()
-        finishIfConsumed()
-    }
-}
-
-extension ChildSide: EventSource {
-    func ensureDriven() {
-        try? channel.loop.ensureDriven()
-    }
-
-    func consumersProgressed() {
-        if hub.isDelivered { finishIfConsumed() }
+    func serve(_ task: BlockingTask) throws {
+        connection.lateSenderBegan()
+        try task.run(on: connection.loop) { self.connection.lateSenderEnded() }
     }
 }

@@ -10,7 +10,7 @@ enum PipeEnd: Equatable {
 }
 
 /// What somebody who wants to use a pipe is told.
-enum PipeTurn: Equatable {
+enum PipeAccess: Equatable {
     case go
     case refused(PipeEnd)
     case cancelled
@@ -18,7 +18,7 @@ enum PipeTurn: Equatable {
 
 /// Who may use this program's end of a pipe: one at a time, in the order in which they came. Whoever has the turn makes
 /// the system calls, and keeps it while the pipe is empty or full. A value without a descriptor: it says what to do.
-struct PipeTurns<Waiter> {
+struct PipeAccessState<Waiter> {
     private enum Holder {
         case nobody
         /// Somebody is making a system call, or is about to.
@@ -92,7 +92,7 @@ struct PipeTurns<Waiter> {
     }
 
     struct CancelAction {
-        /// The waiter, where it still waited.
+        /// The waiter, if it still waited.
         var cancelled: Waiter?
         var left = LeaveAction()
     }
@@ -103,7 +103,7 @@ struct PipeTurns<Waiter> {
         return CancelAction(cancelled: queue.remove(at: index).waiter)
     }
 
-    /// Nobody may come any more; those who have come are still served. True where the pipe is closed now.
+    /// Nobody may come any more; those who have come are still served. True if the pipe is closed now.
     mutating func finish() -> Bool {
         if end == nil { end = .finished }
         return closeIfDone()

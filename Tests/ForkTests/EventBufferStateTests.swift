@@ -3,16 +3,16 @@ import Testing
 @testable import Fork
 
 @Suite("Buffer of a sequence")
-struct BufferStateTests {
+struct EventBufferStateTests {
     /// What a step of the state machine says, in words.
-    private func push(_ state: inout BufferState<Int, String>, _ element: Int, size: Int = 1) -> String {
+    private func push(_ state: inout EventBufferState<Int, String>, _ element: Int, size: Int = 1) -> String {
         switch state.push(element, size: size) {
         case .hand(let waiter): "hand to \(waiter)"
         case .keep(let isSaturated): isSaturated ? "keep, enough" : "keep"
         }
     }
 
-    private func next(_ state: inout BufferState<Int, String>, _ id: UInt64) -> String {
+    private func next(_ state: inout EventBufferState<Int, String>, _ id: UInt64) -> String {
         switch state.next(id, "waiter \(id)") {
         case .take(let element, let isRelieved):
             (element.map { "\($0)" } ?? "end") + (isRelieved ? ", relieved" : "")
@@ -22,7 +22,7 @@ struct BufferStateTests {
 
     @Test("elements come in order, and an element that is waited for goes to who waited first")
     func order() {
-        var state = BufferState<Int, String>()
+        var state = EventBufferState<Int, String>()
         let steps = [
             push(&state, 1), push(&state, 2), next(&state, 1), next(&state, 2), next(&state, 3), next(&state, 4),
             push(&state, 3), push(&state, 4),
@@ -32,7 +32,7 @@ struct BufferStateTests {
 
     @Test("it has enough at sixty-four elements, and can take more when a quarter is left")
     func countLimit() {
-        var state = BufferState<Int, String>()
+        var state = EventBufferState<Int, String>()
         for element in 1...63 {
             let step = push(&state, element)
             #expect(step == "keep")
@@ -51,21 +51,21 @@ struct BufferStateTests {
 
     @Test("it has enough at 256 KiB, however few the elements are")
     func sizeLimit() {
-        var state = BufferState<Int, String>()
+        var state = EventBufferState<Int, String>()
         let steps = [push(&state, 1, size: 300_000), push(&state, 2, size: 1), next(&state, 1), next(&state, 1)]
         #expect(steps == ["keep, enough", "keep, enough", "1, relieved", "2"])
     }
 
     @Test("the end comes after the elements that are left, and to all who wait")
     func end() {
-        var state = BufferState<Int, String>()
+        var state = EventBufferState<Int, String>()
         _ = push(&state, 1)
         let none = state.finish()
         #expect(none == [])
         let steps = [next(&state, 1), next(&state, 2), next(&state, 3)]
         #expect(steps == ["1", "end", "end"])
 
-        var waiting = BufferState<Int, String>()
+        var waiting = EventBufferState<Int, String>()
         _ = next(&waiting, 1)
         _ = next(&waiting, 2)
         let waiters = waiting.finish()
@@ -74,7 +74,7 @@ struct BufferStateTests {
 
     @Test("a cancelled waiter gets no element, and once only is it given out")
     func cancellation() {
-        var state = BufferState<Int, String>()
+        var state = EventBufferState<Int, String>()
         _ = next(&state, 1)
         _ = next(&state, 2)
         let waiter = state.cancel(1)

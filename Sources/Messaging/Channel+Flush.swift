@@ -82,8 +82,8 @@ extension Channel {
         }
     }
 
-    /// Waits for what keeps the queue from being written: room in the socket, or credit, which the loop reads. A handler
-    /// holds up the loop, and so reads itself.
+    /// Waits for what keeps the queue from being written: room in the socket, or credit, which the loop reads. A
+    /// handler holds up the loop, and so reads itself.
     private func waitForPeer(for time: Duration) {
         guard outbound.withLock({ $0.queue.awaitsPeer }) else { return waitUntilWritable(for: time) }
         if loop.isCurrent {

@@ -1,8 +1,8 @@
 package import Reactor
 internal import Wire
 
-/// A message on its way into the queue. There is one of it: whoever still referred to its bytes would make their reuse a
-/// copy.
+/// A message on its way into the queue. There is one of it: whoever still referred to its bytes would make their reuse
+/// a copy.
 enum Submission: ~Copyable {
     case message(OutboundMessage)
     /// Of the Node dialect.

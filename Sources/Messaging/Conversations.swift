@@ -164,8 +164,8 @@ struct Conversations {
         if let entry = entries[id], entry.hasEndedHere, entry.hasEndedThere { remove(id) }
     }
 
-    /// The peer says nothing more, or nothing more of it is read. Returns the conversations that are over by that: those
-    /// of which it owes something.
+    /// The peer says nothing more, or nothing more of it is read. Returns the conversations that are over by that:
+    /// those of which it owes something.
     mutating func peerEnded() -> [(id: UInt64, key: ConversationKey)] {
         hasPeerEnded = true
         let over = entries.filter { !$0.value.hasEndedThere }.sorted { $0.key < $1.key }
@@ -173,8 +173,8 @@ struct Conversations {
         return over.map { ($0.key, $0.value.key) }
     }
 
-    /// Nobody works any more on a conversation that the peer has opened. There is room for another one as soon as it has
-    /// ended, too: a peer that reads no answers can't open more for ever.
+    /// Nobody works any more on a conversation that the peer has opened. There is room for another one as soon as it
+    /// has ended, too: a peer that reads no answers can't open more for ever.
     mutating func release(_ key: ConversationKey) {
         if key.isOwn { return }
         entries[key.number]?.isReleased = true

@@ -2,8 +2,8 @@ internal import Wire
 
 // How much more the peer may send.
 extension InboundQueue {
-    /// How much of begun messages may be gathered beyond the windows, for all conversations together; the oldest of them
-    /// goes on in any case.
+    /// How much of begun messages may be gathered beyond the windows, for all conversations together; the oldest of
+    /// them goes on in any case.
     private static let gatheredLimit: UInt64 = 64 << 20
 
     /// A message of a conversation has been dealt with.

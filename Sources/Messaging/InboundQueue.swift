@@ -2,8 +2,8 @@ internal import JSONCodec
 internal import Reactor
 internal import Wire
 
-/// What has been read from the socket, and what is to be done about it. A value without a descriptor: its owner gives it
-/// bytes, asks for the next step, takes it, and asks again.
+/// What has been read from the socket, and what is to be done about it. A value without a descriptor: its owner gives
+/// it bytes, asks for the next step, takes it, and asks again.
 ///
 /// In the native dialect it reads on whether or not anybody takes messages, since control frames may stand behind them;
 /// what nobody takes is kept in the backlog, which the peer's credit bounds. In the Node dialect, which has no credit,

@@ -6,8 +6,9 @@ internal import Wire
 /// gives out, and tells it what became of them. Only one batch is out at a time, so order holds without a lock around
 /// the system call, and others who send meanwhile only queue.
 ///
-/// Messages of one id keep their order. Those of different ids take turns, a frame each, where they are cut into frames;
-/// what is one small frame of id 0, which most are, is a frame from the beginning. Control frames go before all.
+/// Messages of one id keep their order. Those of different ids take turns, a frame each, where they are cut into
+/// frames; what is one small frame of id 0, which most are, is a frame from the beginning. Control frames go before
+/// all.
 struct OutboundQueue {
     enum AcceptError: Error, Equatable {
         case closed(Closing)
@@ -156,8 +157,8 @@ struct OutboundQueue {
         return batch
     }
 
-    /// As much has been queued since as a write takes well. The loop, which is told when the socket is writable, may get
-    /// no core where many threads send: who sends looks for room, too.
+    /// As much has been queued since as a write takes well. The loop, which is told when the socket is writable, may
+    /// get no core where many threads send: who sends looks for room, too.
     private var isWorthATry: Bool { queuedCount >= countWhenBlocked + Chunk.joinedSize }
 
     /// A batch has come back, `count` of its bytes written; `isBlocked` where the socket took less than all.

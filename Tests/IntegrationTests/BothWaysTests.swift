@@ -2,8 +2,8 @@ import Fork
 import TestSupport
 import Testing
 
-/// Much is on its way in both directions when somebody ends: more than any credit allows at once, so that what is queued
-/// still needs credit after the end of the other direction.
+/// Much is on its way in both directions when somebody ends: more than any credit allows at once, so that what is
+/// queued still needs credit after the end of the other direction.
 @Suite("Ends with data on its way in both directions")
 struct BothWaysTests {
     // Ten times what may have come and not been taken.

@@ -113,7 +113,7 @@ struct LeakTests {
     }
 
     @Test(
-        "9: a host that reaps every child in a SIGCHLD handler loses no message, and its children end in an unknown way at worst"
+        "9: a host that reaps every child by SIGCHLD loses no message, and its children end in an unknown way at worst"
     )
     func hostWithHandler() async throws {
         let lines = try await Fixture.runParent("sigchld", "handler")

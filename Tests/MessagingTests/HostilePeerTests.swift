@@ -5,8 +5,8 @@ import Wire
 
 @testable import Messaging
 
-/// What a peer can cost that keeps to the rules and means ill: memory, descriptors and steps, in figures. It never reads
-/// what it is answered, except where it has to.
+/// What a peer can cost that keeps to the rules and means ill: memory, descriptors and steps, in figures. It never
+/// reads what it is answered, except where it has to.
 @Suite("Hostile peers")
 struct HostilePeerTests {
     private static let rounds = 20_000

@@ -26,8 +26,8 @@ struct ExampleStream {
         }
     }
 
-    /// Every place but the ends. In the middle of a long body, where one byte is like the other, and of very many frames,
-    /// only some.
+    /// Every place but the ends. In the middle of a long body, where one byte is like the other, and of very many
+    /// frames, only some.
     var places: [Int] {
         if bytes.count < 20_000 { return Array(1..<max(1, bytes.count)) }
         var places = Set(stride(from: 4999, to: bytes.count, by: 4999))
@@ -37,8 +37,8 @@ struct ExampleStream {
         return places.sorted()
     }
 
-    /// What comes with each read, when the bytes come in portions that end at `cuts`, which ascend. No read goes on into
-    /// a second message with handles.
+    /// What comes with each read, when the bytes come in portions that end at `cuts`, which ascend. No read goes on
+    /// into a second message with handles.
     func reads(_ cuts: [Int]) -> [(range: Range<Int>, handleCount: Int?)] {
         var reads: [(range: Range<Int>, handleCount: Int?)] = []
         var start = 0

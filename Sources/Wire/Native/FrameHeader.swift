@@ -45,8 +45,8 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
 
 /// What a frame says of the message that it is a part of.
 ///
-/// No `OptionSet`: in another module its operations would be called by way of its conformance, which costs more than the
-/// rest of a small message.
+/// No `OptionSet`: in another module its operations would be called by way of its conformance, which costs more than
+/// the rest of a small message.
 package struct FrameFlags: Hashable, Sendable, ExpressibleByArrayLiteral {
     package let rawValue: UInt8
 

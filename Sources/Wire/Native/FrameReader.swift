@@ -1,5 +1,5 @@
-/// Cuts a stream of bytes into frames; the bytes may come in any portions. What a header says by itself is checked here,
-/// what depends on earlier frames is not.
+/// Cuts a stream of bytes into frames; the bytes may come in any portions. What a header says by itself is checked
+/// here, what depends on earlier frames is not.
 ///
 /// A frame is read in two steps, so that its reader can decide by the header where the body goes, and whether it goes
 /// anywhere: ``nextHeader(from:)``, then ``body(from:)`` until the frame is whole.

@@ -8,8 +8,8 @@ import Wire
 /// Whatever the bytes are, and however they are cut into portions: nothing traps, the same frames come and the same
 /// error ends them, no descriptor stays open, and no more memory is held than what has come accounts for.
 ///
-/// The first byte of an input chooses the mode, the second is the seed of the portions, and the rest is the stream. What
-/// reads it is `Reading`, which is also what the tests read their vectors with.
+/// The first byte of an input chooses the mode, the second is the seed of the portions, and the rest is the stream.
+/// What reads it is `Reading`, which is also what the tests read their vectors with.
 ///
 ///     FORK_FUZZING=1 swift build -c release --product FuzzFrames --scratch-path .build-fuzz \
 ///         --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld -Xswiftc -enable-testing

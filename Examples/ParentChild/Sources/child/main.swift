@@ -1,4 +1,5 @@
-// The child. `Process.serve()` calls the handler for each message of the parent and returns when the parent disconnects.
+// The child. `Process.serve()` calls the handler for each message of the parent and returns when the parent
+// disconnects.
 
 import Fork
 import Glibc

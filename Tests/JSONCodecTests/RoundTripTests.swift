@@ -134,7 +134,9 @@ struct RoundTripTests {
             if let others = object as? [String: Any] {
                 Set(members.keys).count == others.count
                     && (others.count < members.count
-                        || members.allSatisfy { key, value in others[key].map { agrees(value, $0) } ?? false })
+                        || members.allSatisfy { member in
+                            others[member.key].map { agrees(member.value, $0) } ?? false
+                        })
             } else {
                 false
             }

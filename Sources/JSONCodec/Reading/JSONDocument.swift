@@ -43,7 +43,7 @@ package struct JSONDocument: Sendable {
         try self.init(parsing: bytes, by: parser)
     }
 
-    /// A member of the object that this is; nil where it is none, or has no such member.
+    /// A member, or nil if this is no object or has no such member.
     package func member(_ key: String) -> JSONDocument? {
         guard case .tape(let tape, let node) = content else { return nil }
         var key = key
@@ -55,7 +55,7 @@ package struct JSONDocument: Sendable {
         return member.map { JSONDocument(.tape(tape, node: $0)) }
     }
 
-    /// The string that this is, where it is one.
+    /// The string, or nil if this is none.
     package var string: String? {
         switch content {
         case .scalar(let json): json.stringValue

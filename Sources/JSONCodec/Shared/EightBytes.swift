@@ -46,7 +46,7 @@ struct EightBytes {
     @inline(__always)
     static func plainCount(before found: UInt64) -> Int { found.trailingZeroBitCount / 8 }
 
-    /// Those that cannot stand in a string as they are. Bytes beyond ASCII can, but their top bits would be in the way.
+    /// The bytes that cannot stand in a string as they are. Bytes beyond ASCII can, so their top bits are masked.
     @inline(__always)
     var mustEscape: UInt64 { special & ~bytes & Self.tops }
 }

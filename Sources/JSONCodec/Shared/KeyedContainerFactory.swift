@@ -1,8 +1,8 @@
 /// Makes the keyed containers for a type of keys.
 ///
-/// To make a generic type from its parameters, and to find how it conforms, takes the standard library longer than to
-/// read or write a member. An object of this class has the answers in its own type. So it is worth making for the
-/// second object with keys of the same type, and is kept for as long as the decoding or encoding lasts.
+/// The standard library takes longer to make a generic type from its parameters, and to find how it conforms, than this
+/// module takes to read or write a member. A factory has both answers in its own type. It is made for the second object
+/// with keys of the same type, and is kept as long as the decoding or encoding lasts.
 class KeyedContainerFactory<Key: CodingKey> {
     func container(of node: UInt32, depth: UInt32, in session: DecodingSession) -> KeyedDecodingContainer<Key> {
         KeyedDecodingContainer(ObjectDecodingContainer<Key>(session: session, node: node, depth: depth))
@@ -37,7 +37,7 @@ final class DecodingContainerFactory<Reader: TapeKeyedContainer>: KeyedContainer
     }
 }
 
-/// The factory for a type of keys, which is known to whoever has it.
+/// A factory for some type of keys. Whoever has it knows the type.
 struct AnyKeyedContainerFactory {
     private let factory: AnyObject
 

@@ -8,18 +8,13 @@ extension JSON {
     /// cannot fail, so such an object keeps all members that were written, and to encode or to send it is an error that
     /// names the key. Setting that key leaves one member, and so repairs the object.
     public struct Object: Sendable {
-        struct Member: Sendable {
-            let key: BytewiseString
-            var value: JSON
-        }
+        private static let fewMembers = 16
 
         private var members: [Member]
         /// Where each key stands first, once they are many: few are found sooner by looking at each.
         private var places: [BytewiseString: Int]?
         /// A literal had some key twice.
         private var hasRepeatedKeys = false
-
-        private static let fewMembers = 16
 
         /// An object without members.
         public init() {
@@ -117,6 +112,13 @@ extension JSON {
 
         /// The values in the order of the keys.
         public var values: [JSON] { members.map(\.value) }
+    }
+}
+
+extension JSON.Object {
+    struct Member: Sendable {
+        let key: BytewiseString
+        var value: JSON
     }
 }
 

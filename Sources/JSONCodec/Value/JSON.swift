@@ -104,7 +104,7 @@ extension JSON {
 // MARK: - Subscripts
 
 extension JSON {
-    /// The member of that name, or nil where there is none or this is no object.
+    /// The member of that name, or nil if there is none or this is no object.
     ///
     /// Setting a value adds or replaces the member, setting nil removes it (to store a null, set `.null`). `null`
     /// becomes an object when a value is set. On any other kind setting does nothing.
@@ -124,7 +124,7 @@ extension JSON {
         }
     }
 
-    /// The element at that index, or nil where there is none or this is no array.
+    /// The element at that index, or nil if there is none or this is no array.
     ///
     /// Setting a value replaces the element, or appends it when the index is the count; setting nil removes the
     /// element. Any other index, and any other kind than an array, is left as it is.

@@ -30,7 +30,7 @@ public struct JSONError: Error, Sendable, CustomStringConvertible {
 
     /// What kind of fault it is.
     public let code: Code
-    /// Where the fault was found, in bytes from the start of the text; nil where that is not known.
+    /// Where the fault was found, in bytes from the start of the text; nil if that is not known.
     public let offset: Int?
     /// What happened and what to do about it, as a sentence.
     public let message: String
@@ -41,7 +41,7 @@ public struct JSONError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// The message, followed by the place where that is known.
+    /// The message, followed by the place if that is known.
     public var description: String {
         guard let offset else { return "\(message) (\(code))" }
         return "\(message) (\(code) at byte \(offset))"

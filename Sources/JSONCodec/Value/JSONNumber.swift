@@ -4,7 +4,7 @@ enum JSONNumber: Sendable {
     case unsigned(UInt64)
     case double(Double)
 
-    /// This number as a `T`, or nil where `T` cannot hold exactly this number.
+    /// This number as a `T`, or nil if `T` cannot hold exactly this number.
     func exactly<T: FixedWidthInteger>(_ type: T.Type) -> T? {
         switch self {
         case .integer(let integer): T(exactly: integer)
@@ -13,7 +13,7 @@ enum JSONNumber: Sendable {
         }
     }
 
-    /// This number as a `T`, or nil where that would be another number than the one that was sent.
+    /// This number as a `T`, or nil if that would be another number than the one that was sent.
     ///
     /// A fraction is rounded to the nearest `T`, which is how such numbers are written; but nothing becomes infinite,
     /// and nothing but zero becomes zero. An integer must be exactly a `T`, or be the shortest decimal form of one: a

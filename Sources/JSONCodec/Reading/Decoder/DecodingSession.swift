@@ -44,7 +44,7 @@ final class DecodingSession: ManagedBuffer<DecodingSession.Header, UInt64> {
         set { withUnsafeMutablePointerToHeader { $0.pointee.keyListings = newValue } }
     }
 
-    /// The value of a member; nil where there is none.
+    /// The value of a member, or nil if there is none.
     ///
     /// - Parameters:
     ///   - depth: how many arrays and objects are around the object.
@@ -118,7 +118,7 @@ struct MemberIndex {
 extension DecodingSession {
     /// The container of an object node.
     ///
-    /// `Key.self` is what counts: where that is a class, `type` may be one of its subclasses.
+    /// `Key.self` is what counts: if that is a class, `type` may be one of its subclasses.
     @inline(__always)
     func container<Key: CodingKey>(
         keyedBy type: Key.Type, of node: UInt32, depth: UInt32
@@ -146,7 +146,7 @@ extension DecodingSession {
         return KeyedDecodingContainer(ObjectDecodingContainer<Key>(session: self, node: node, depth: depth))
     }
 
-    /// The type itself, where it is one that is decoded directly from arrays. To ask for a conformance takes longer
+    /// The type itself, if it is one that is decoded directly from arrays. To ask for a conformance takes longer
     /// still.
     @inline(__always)
     func arrayType<T: Decodable>(_ type: T.Type) -> (any DirectlyDecodable.Type)? {

@@ -1,9 +1,9 @@
 internal import CJSON
 
-/// What json-c makes of a text, as a tape.
+/// The tree that json-c makes of a text, written to a tape.
 ///
-/// json-c defines what a text means; the scanner itself reads what is plain, and leaves to json-c what is rare. Its
-/// tree is read and freed by the thread that has made it, before anybody else knows of it.
+/// json-c defines what a text means. The scanner itself reads what is plain, and leaves to json-c what is rare. The
+/// thread that has made the tree reads and frees it before anybody else knows of it.
 struct JSONCTree {
     private(set) var tape: TapeBuilder
     /// The strings, one behind the other.

@@ -4,26 +4,6 @@
 /// lone surrogates, cuts keys at a NUL and ends a text at one. So it only ever sees what has passed here, and of that
 /// only what is rare enough to leave to it; see ``needsJSONC``. The scan is one pass without recursion.
 struct JSONScanner {
-    /// What the scan found out about a valid text.
-    struct Outcome: Equatable {
-        /// Where the value is, without the whitespace around it.
-        var value: Range<Int> = 0..<0
-        /// How many levels of arrays and objects there are at the deepest place.
-        var depth = 0
-        /// Members of all objects, those with a repeated key counted each time.
-        var memberCount = 0
-        /// Some key is not plain ASCII, or has an escape.
-        var hasUnusualKeys = false
-        /// What must be changed before json-c reads the text, in order of offset.
-        var edits: [JSONCTextEdit] = []
-        /// The first number that is out of range.
-        var numberOutOfRange: NumberOutOfRange?
-    }
-
-    private enum State {
-        case value, firstElement, firstKey, key, afterValue
-    }
-
     let bytes: UnsafeRawBufferPointer
     let maximumDepth: Int
     var position = 0
@@ -178,6 +158,28 @@ struct JSONScanner {
             guard byte == expected else { throw unexpected(byte, wanted: "the literal \(literal)") }
             position += 1
         }
+    }
+}
+
+extension JSONScanner {
+    /// What the scan found out about a valid text.
+    struct Outcome: Equatable {
+        /// Where the value is, without the whitespace around it.
+        var value: Range<Int> = 0..<0
+        /// How many levels of arrays and objects there are at the deepest place.
+        var depth = 0
+        /// Members of all objects, those with a repeated key counted each time.
+        var memberCount = 0
+        /// Some key is not plain ASCII, or has an escape.
+        var hasUnusualKeys = false
+        /// What must be changed before json-c reads the text, in order of offset.
+        var edits: [JSONCTextEdit] = []
+        /// The first number that is out of range.
+        var numberOutOfRange: NumberOutOfRange?
+    }
+
+    private enum State {
+        case value, firstElement, firstKey, key, afterValue
     }
 }
 

@@ -3,23 +3,6 @@
 ///
 /// `@unchecked Sendable`: it is written before anybody else knows it, and never after.
 struct Tape: @unchecked Sendable {
-    /// The memory of a tape, whose elements are as long as an entry: first those that the text takes, then the entries.
-    final class Storage: ManagedBuffer<Header, TapeEntry> {
-        static func make(byteCount: Int, entryCapacity: Int) -> ManagedBuffer<Header, TapeEntry> {
-            let size = MemoryLayout<TapeEntry>.stride
-            let header = Header(textLength: (byteCount + size - 1) / size, entryCapacity: entryCapacity)
-            return create(minimumCapacity: header.textLength + entryCapacity) { _ in header }
-        }
-    }
-
-    struct Header {
-        /// In elements.
-        let textLength: Int
-        let entryCapacity: Int
-        var depth = 0
-        var hasUnusualKeys = false
-    }
-
     private let storage: ManagedBuffer<Header, TapeEntry>
 
     /// Takes storage that has the entries already, and adds all that is missing.
@@ -62,5 +45,24 @@ struct Tape: @unchecked Sendable {
                 entries: UnsafePointer(start + header.pointee.textLength), bytes: UnsafeRawPointer(start),
                 hasUnusualKeys: header.pointee.hasUnusualKeys)
         }
+    }
+}
+
+extension Tape {
+    /// The memory of a tape, whose elements are as long as an entry: first those that the text takes, then the entries.
+    final class Storage: ManagedBuffer<Header, TapeEntry> {
+        static func make(byteCount: Int, entryCapacity: Int) -> ManagedBuffer<Header, TapeEntry> {
+            let size = MemoryLayout<TapeEntry>.stride
+            let header = Header(textLength: (byteCount + size - 1) / size, entryCapacity: entryCapacity)
+            return create(minimumCapacity: header.textLength + entryCapacity) { _ in header }
+        }
+    }
+
+    struct Header {
+        /// In elements.
+        let textLength: Int
+        let entryCapacity: Int
+        var depth = 0
+        var hasUnusualKeys = false
     }
 }

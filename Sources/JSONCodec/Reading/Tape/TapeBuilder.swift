@@ -79,7 +79,7 @@ struct TapeBuilder {
 }
 
 extension JSONNumber {
-    /// The nearest double as an integer, where this is an integer that no double equals.
+    /// The nearest double as an integer, if this is an integer that no double equals.
     fileprivate var roundedToDouble: JSONNumber? {
         switch self {
         case .integer(let integer) where Double(exactly: integer) == nil:

@@ -10,15 +10,6 @@
 ///
 /// Thirty bits are enough: an entry takes two bytes of text or more, and no text has more than 2 GiB.
 struct TapeEntry: Equatable {
-    enum Kind: UInt8 {
-        case null, no, yes, integer, unsigned, double
-        /// The bytes are those of the text as they are.
-        case string
-        /// The bytes are still to be unescaped.
-        case escapedString
-        case array, object
-    }
-
     private(set) var head: UInt64
     private(set) var payload: UInt64
 
@@ -55,7 +46,7 @@ struct TapeEntry: Equatable {
         }
     }
 
-    /// The number; nil where it is another kind of value.
+    /// The number, or nil if this is another kind of value.
     @inline(__always)
     var number: JSONNumber? {
         switch kind {
@@ -133,5 +124,16 @@ struct TapeEntry: Equatable {
         case .array: "an array"
         case .object: "an object"
         }
+    }
+}
+
+extension TapeEntry {
+    enum Kind: UInt8 {
+        case null, no, yes, integer, unsigned, double
+        /// The bytes are those of the text as they are.
+        case string
+        /// The bytes are still to be unescaped.
+        case escapedString
+        case array, object
     }
 }

@@ -1,4 +1,4 @@
-/// Reads the values of a ``Tape``, which it does not keep.
+/// Reads the values of a ``Tape``. It does not keep the tape alive.
 struct TapeReader {
     let entries: UnsafePointer<TapeEntry>
     let bytes: UnsafeRawPointer
@@ -34,7 +34,7 @@ struct TapeReader {
         return isEqual(bytes + entry.offset, start, count: key.count)
     }
 
-    /// The value of a member, found from the entry of a key on, or else from the first. Nil where there is none.
+    /// The value of a member, or nil if there is none. The search begins at the entry of some key, and ends before it.
     func member(_ key: UnsafeRawBufferPointer, of object: Int, from start: Int) -> Int? {
         let first = object + 1
         let end = end(of: object)

@@ -1,4 +1,4 @@
-/// What all parts of one call to ``JSONText/append(_:to:)`` share.
+/// What all parts of one call to ``JSONText/append(_:numbersAreDoubles:to:)`` share.
 final class EncodingSession {
     /// How many `encode(to:)` may be on the stack at once.
     ///
@@ -58,7 +58,7 @@ final class EncodingSession {
 
     // MARK: Types
 
-    /// The type itself, where it is one that is written directly. To ask a type for a conformance takes longer than to
+    /// The type itself, if it is one that is written directly. To ask a type for a conformance takes longer than to
     /// write a small object, so the answers are remembered.
     @inline(__always)
     func directType<T>(of type: T.Type) -> (any DirectlyEncodable.Type)? {
@@ -68,7 +68,7 @@ final class EncodingSession {
 
     /// The container that writes to an encoder.
     ///
-    /// `Key.self` is what counts: where that is a class, `type` may be one of its subclasses.
+    /// `Key.self` is what counts: if that is a class, `type` may be one of its subclasses.
     @inline(__always)
     func container<Key: CodingKey>(keyedBy type: Key.Type, of encoder: ValueEncoder) -> KeyedEncodingContainer<Key> {
         if let factory = containerFactories[ObjectIdentifier(Key.self)] {

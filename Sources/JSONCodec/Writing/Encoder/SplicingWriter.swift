@@ -1,31 +1,25 @@
-/// JSON text that grows at its end, with a stack of the containers that are still open there.
+/// A buffer that grows at its end, with a stack of the containers that are still open there.
 ///
-/// Codable lets containers be written in any order, while text has but one end. So a container is closed only when
-/// something outside it is written. What is written to it after that, or to a `superEncoder`, goes to a writer of its
-/// own, which is spliced in at the recorded offset when all is done.
+/// Codable lets containers be written in any order, while the buffer has but one end. So a container is closed only
+/// when something outside it is written. What is written to it after that, or to a `superEncoder`, goes to a writer of
+/// its own, which is spliced in at the recorded offset when all is done.
 final class SplicingWriter {
-    /// The text stands behind a pointer because the checks for exclusive access to a class's variables took a third of
-    /// the time. They are not needed: the pointer never leaves this module, a writer belongs to one call of
-    /// ``JSONText/append(_:to:)`` on one thread, and no function that is given the text calls out of this module.
-    let buffer: UnsafeMutablePointer<JSONTextBuffer>
+    /// The encoding that is written.
+    typealias Buffer = JSONTextBuffer
+
+    /// The buffer stands behind a pointer because the checks for exclusive access to a class's variables took a third
+    /// of the time. They are not needed: the pointer never leaves this module, a writer belongs to one call of
+    /// ``JSONText/append(_:numbersAreDoubles:to:)`` on one thread, and no function that is given the buffer calls out
+    /// of this module.
+    let buffer: UnsafeMutablePointer<Buffer>
     /// The innermost of the open containers; each knows the one that it stands in.
     @exclusivity(unchecked) private var innermost: ValueEncoder?
     @exclusivity(unchecked) private var openCount = 0
     @exclusivity(unchecked) private var splices: [Splice] = []
 
-    private struct Splice {
-        enum Purpose: Int {
-            case value, members
-        }
-
-        let offset: Int
-        let purpose: Purpose
-        let writer: SplicingWriter
-    }
-
     init() {
         buffer = .allocate(capacity: 1)
-        buffer.initialize(to: JSONTextBuffer())
+        buffer.initialize(to: Buffer())
     }
 
     deinit {
@@ -89,7 +83,7 @@ final class SplicingWriter {
                 < (right.element.offset, right.element.purpose.rawValue, right.offset)
         }
         splices = []
-        var spliced = JSONTextBuffer()
+        var spliced = Buffer()
         var position = 0
         for (_, splice) in ordered {
             splice.writer.finish()
@@ -109,5 +103,18 @@ final class SplicingWriter {
         while pop() != nil {}
         for splice in splices { splice.writer.abandon() }
         splices = []
+    }
+}
+
+extension SplicingWriter {
+    /// What was written apart, and where it belongs.
+    private struct Splice {
+        enum Purpose: Int {
+            case value, members
+        }
+
+        let offset: Int
+        let purpose: Purpose
+        let writer: SplicingWriter
     }
 }

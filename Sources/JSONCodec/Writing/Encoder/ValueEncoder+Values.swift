@@ -64,25 +64,25 @@ extension ValueEncoder {
     @inline(__always)
     private func writeArray<T: Encodable>(_ elements: [T]) -> Bool {
         guard depth + 1 < JSONText.maximumDepth else { return false }
-        writer.buffer.pointee.append(UInt8(ascii: "["))
+        writer.buffer.pointee.open(.array)
         var isFirst = true
         for element in elements {
-            if !isFirst { writer.buffer.pointee.append(UInt8(ascii: ",")) }
+            writer.buffer.pointee.beginElement(isFirst: isFirst)
             isFirst = false
             _ = writeScalar(element)
         }
-        writer.buffer.pointee.append(UInt8(ascii: "]"))
+        writer.buffer.pointee.close(.array)
         return true
     }
 
     func encodeNullMember(_ key: some CodingKey) throws {
         try beginMember(key)
-        writer.buffer.pointee.append(ascii: "null")
+        writer.buffer.pointee.appendNull()
     }
 
     func encodeNullElement() throws {
         try beginElement()
-        writer.buffer.pointee.append(ascii: "null")
+        writer.buffer.pointee.appendNull()
     }
 
     /// The encoder of the member or element that has just begun.
@@ -102,35 +102,9 @@ extension ValueEncoder {
         return encoder
     }
 
-    /// Refuses the scalars that JSON has no form for, before anything is written for them.
+    /// Writes a scalar. Returns false if the value is none.
     ///
     /// Each `unsafeBitCast` here and below is from a type to itself, as the comparison before it has shown.
-    @inline(__always)
-    func requireEncodable<T: Encodable>(_ value: T, at key: @autoclosure () -> (any CodingKey)? = nil) throws {
-        if T.self == Double.self {
-            guard unsafeBitCast(value, to: Double.self).isFinite else { throw notFinite(value, at: key()) }
-        } else if T.self == Float.self {
-            guard unsafeBitCast(value, to: Float.self).isFinite else { throw notFinite(value, at: key()) }
-        } else if #available(macOS 15, iOS 18, tvOS 18, watchOS 11, visionOS 2, *) {
-            if T.self == Int128.self {
-                let integer = unsafeBitCast(value, to: Int128.self)
-                guard integer >= Int64.min && integer <= UInt64.max else { throw tooLarge(value, at: key()) }
-            } else if T.self == UInt128.self {
-                guard unsafeBitCast(value, to: UInt128.self) <= UInt64.max else { throw tooLarge(value, at: key()) }
-            }
-        }
-    }
-
-    private func notFinite(_ value: Any, at key: (any CodingKey)?) -> EncodingError {
-        invalid(value, "JSON has no form for \(value); send null or a string.", at: key)
-    }
-
-    private func tooLarge(_ value: Any, at key: (any CodingKey)?) -> EncodingError {
-        invalid(
-            value, "\(value) has more than 64 bits, which most readers of JSON would round; send a string.", at: key)
-    }
-
-    /// Writes a scalar at the end of the text; false when the value is none.
     @inline(__always)
     func writeScalar<T: Encodable>(_ value: T) -> Bool {
         if T.self == String.self {

@@ -1,19 +1,11 @@
-/// The place of one value in the text, which is its `Encoder`, and then the container that the value opens there.
+/// The encoder of one value, at its place in the text. It is also the container that the value opens there.
 ///
-/// The variables of this class, and of those that it works with, are `@exclusivity(unchecked)`: all of them belong to
-/// one call of ``JSONText/append(_:to:)`` on one thread, and none is changed through a reference that outlives a
-/// statement, while the checks took a tenth of the time.
+/// The variables of this class, and of those that it works with, are `@exclusivity(unchecked)`, because the checks took
+/// a tenth of the time. All of them belong to one call of ``JSONText/append(_:numbersAreDoubles:to:)`` on one thread,
+/// and none is changed through a reference that outlives a statement.
 final class ValueEncoder {
-    private enum Content {
-        case nothing, scalar, array, object
-    }
-
-    /// Where the value stands in the container around it. An element's key is made only when a path is asked for.
-    enum Place {
-        case top
-        case member(any CodingKey)
-        case element(Int)
-    }
+    /// More keys than that are looked up in a set.
+    static let fewKeys = 16
 
     let session: EncodingSession
     @exclusivity(unchecked) private var parent: ValueEncoder?
@@ -51,7 +43,7 @@ final class ValueEncoder {
         offset = writer.buffer.pointee.count
     }
 
-    /// Makes an encoder that nobody else knows the encoder of another value.
+    /// Makes this the encoder of another value. Nobody else may hold it.
     func reuse(writer: SplicingWriter, parent: ValueEncoder, place: Place) {
         if self.writer !== writer { self.writer = writer }
         self.parent = parent
@@ -108,7 +100,7 @@ final class ValueEncoder {
         try session.check()
         guard content == .nothing else { throw invalid(JSON.null, "This encoder has a value already.") }
         begin()
-        writer.buffer.pointee.append(ascii: "null")
+        writer.buffer.pointee.appendNull()
         content = .scalar
     }
 
@@ -165,9 +157,9 @@ final class ValueEncoder {
     }
 
     /// The error has an empty array or object for the value: its text would show all of what is inside.
-    private func tooDeep(_ shape: Shape) -> EncodingError {
+    private func tooDeep(_ kind: ContainerKind) -> EncodingError {
         invalid(
-            shape.empty, "Arrays and objects would be nested deeper than \(JSONText.maximumDepth) levels.")
+            kind.empty, "Arrays and objects would be nested deeper than \(JSONText.maximumDepth) levels.")
     }
 
     /// Makes sure that the writer stands where the value belongs.
@@ -179,26 +171,19 @@ final class ValueEncoder {
 
     // MARK: Arrays and objects
 
-    enum Shape {
-        case array, object
-
-        /// What stands for a value of this shape in an error.
-        fileprivate var empty: JSON { self == .array ? [] : [:] }
-    }
-
-    /// Opens the container, or goes on with the one that is there. An encoder that has another kind of value fails the
-    /// encoding, and what is written to the container that is returned is thrown away.
-    func open(_ shape: Shape) -> ValueEncoder {
-        let wanted = shape == .array ? Content.array : .object
+    /// Opens the container, or goes on with the one that is there. If the value is of another kind already, the
+    /// encoding fails, and what is written to the container that is returned is thrown away.
+    func open(_ kind: ContainerKind) -> ValueEncoder {
+        let wanted = kind == .array ? Content.array : .object
         if content == wanted { return self }
         guard !session.hasFailed, content == .nothing, depth < JSONText.maximumDepth else {
             let isTwice = content != .nothing
             session.fail(
-                isTwice ? invalid(shape.empty, "This encoder has a value of another kind already.") : tooDeep(shape))
+                isTwice ? invalid(kind.empty, "This encoder has a value of another kind already.") : tooDeep(kind))
             return ValueEncoder(session: session, writer: SplicingWriter())
         }
         begin()
-        writer.buffer.pointee.append(UInt8(ascii: shape == .array ? "[" : "{"))
+        writer.buffer.pointee.open(kind)
         content = wanted
         isOpen = true
         level = writer.push(self)
@@ -210,7 +195,7 @@ final class ValueEncoder {
     /// Called by the writer when something outside is to be written, or at the end.
     func close(mayContinue: Bool) {
         closingOffset = writer.buffer.pointee.count
-        writer.buffer.pointee.append(UInt8(ascii: content == .array ? "]" : "}"))
+        writer.buffer.pointee.close(content == .array ? .array : .object)
         isOpen = false
         if content == .object {
             // Only while somebody holds this encoder can there be more keys to compare with.
@@ -234,13 +219,13 @@ final class ValueEncoder {
 
     /// Writes a key, after which the value is to be written.
     ///
-    /// - Throws: where the object has that key already; then nothing is written.
+    /// - Throws: if the object has that key already. Then nothing is written.
     @inline(__always)
     func beginMember(_ key: some CodingKey) throws {
         guard try beginMember(named: key.stringValue) else { throw EncodingError.repeated(key, path: path) }
     }
 
-    /// False where the object has that key already.
+    /// Returns false if the object has that key already.
     private func beginMember(named key: consuming String) throws -> Bool {
         try session.check()
         advance()
@@ -256,14 +241,11 @@ final class ValueEncoder {
     func beginElement() throws {
         try session.check()
         advance()
-        if count > 0 { writer.buffer.pointee.append(UInt8(ascii: ",")) }
+        writer.buffer.pointee.beginElement(isFirst: count == 0)
         count += 1
     }
 
     // MARK: Keys
-
-    /// More keys than that are looked up in a set.
-    static let fewKeys = 16
 
     @inline(never)
     private func appendAmongMany(_ key: String) -> Bool {
@@ -280,6 +262,24 @@ final class ValueEncoder {
         let text = writer.buffer.pointee
         manyKeys = Set(text.keys(from: firstKey).map { BytewiseString(escaped: text.bytes[$0]) })
     }
+}
+
+extension ValueEncoder {
+    private enum Content {
+        case nothing, scalar, array, object
+    }
+
+    /// Where the value stands in the container around it. An element's key is made only when a path is asked for.
+    enum Place {
+        case top
+        case member(any CodingKey)
+        case element(Int)
+    }
+}
+
+extension ContainerKind {
+    /// What stands for a value of this kind in an error.
+    fileprivate var empty: JSON { self == .array ? [] : [:] }
 }
 
 extension BytewiseString {

@@ -1,7 +1,7 @@
 /// JSON text that grows at its end, in memory of its own, with the keys of the objects that are open in it.
 ///
 /// Bytes are written through a pointer: an array's `append` looks for room and for other owners at every byte.
-struct JSONTextBuffer {
+struct JSONTextBuffer: EncodingBuffer {
     private(set) var start: UnsafeMutablePointer<UInt8>
     var count = 0
     private var capacity: Int
@@ -9,11 +9,15 @@ struct JSONTextBuffer {
     private var keys: UnsafeMutablePointer<Range<Int>>?
     private(set) var keyCount = 0
     private var keyCapacity = 0
-    /// The first integer written that no double equals. Nothing that has to be let go: memory that holds a text is
-    /// given up without a look at what is in it.
+    /// The first integer written that no double equals. It must need no release: the memory of a buffer is freed
+    /// without a look at what is in it.
     private var integerBeyondDouble: (magnitude: UInt64, isNegative: Bool)?
 
-    init(capacity: Int = 512) {
+    init() {
+        self.init(capacity: 512)
+    }
+
+    init(capacity: Int) {
         self.capacity = capacity
         start = .allocate(capacity: capacity)
     }
@@ -118,7 +122,7 @@ struct JSONTextBuffer {
 
     mutating func cutKeys(to count: Int) { keyCount = count }
 
-    /// Writes a key, its colon, and a comma before it where it is not the first.
+    /// Writes a key, its colon, and a comma before it if it is not the first.
     @inline(__always)
     mutating func append(key: consuming String, isFirst: Bool) -> Range<Int> {
         if !isFirst { append(UInt8(ascii: ",")) }
@@ -146,7 +150,7 @@ struct JSONTextBuffer {
         return true
     }
 
-    /// Nil, and nothing is written, where the key is longer than sixteen bytes or has something to escape.
+    /// Returns nil, and writes nothing, if the key is longer than sixteen bytes or has something to escape.
     @inline(__always)
     private mutating func append(
         shortPlainKey key: UnsafeBufferPointer<UInt8>, isFirst: Bool

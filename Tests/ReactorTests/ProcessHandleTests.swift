@@ -25,9 +25,17 @@ struct ProcessHandleTests {
 
     /// Waits until the process has ended, and leaves it to be reaped.
     private static func waitForZombie(_ process: ProcessHandle) async throws {
-        try await eventually("a process that has ended gets no signals") {
-            (try? process.signal(Signal(rawValue: 0))) == nil
+        try await eventually("the process ends") { isZombie(process.pid) }
+    }
+
+    /// What is read until the other end is closed, or until the first line has come.
+    private static func text(of channel: SharedDescriptor, firstLine: Bool = false) async throws -> String {
+        let output = Journal<String>()
+        try Thread.start(name: "reader") {
+            let number = channel.descriptor.rawValue
+            output.append(firstLine ? readLine(number) : readToEnd(number))
         }
+        return try await output.wait(forCount: 1)[0]
     }
 
     // MARK: Signals
@@ -63,11 +71,11 @@ struct ProcessHandleTests {
 
     @Test("a signal to the group reaches what the process has started")
     func signalGroup() async throws {
-        let (process, channel) = try Self.start("sleep 1000 & echo >&3; wait", ownGroup: true)
-        #expect(readByte(channel.descriptor.rawValue) == 10)
+        let (process, channel) = try Self.start("sleep 1000 & echo ready >&3; wait", ownGroup: true)
+        #expect(try await Self.text(of: channel, firstLine: true) == "ready\n")
         try process.signalGroup(.kill)
         // Both have closed the other end.
-        #expect(readToEnd(channel.descriptor.rawValue).isEmpty)
+        #expect(try await Self.text(of: channel).isEmpty)
         process.killAndReap()
     }
 
@@ -80,7 +88,7 @@ struct ProcessHandleTests {
         #expect(try process.reap()?.status == .exited(code: 0))
         #expect(throws: Errno.noSuchProcess) { try process.signalGroup(.kill) }
         write(channel.descriptor.rawValue, "still there\n")
-        #expect(readToEnd(channel.descriptor.rawValue) == "still there\n")
+        #expect(try await Self.text(of: channel) == "still there\n")
     }
 
     // MARK: The end
@@ -145,7 +153,7 @@ struct ProcessHandleTests {
         try process.watch(on: Self.drivenLoop(), killsGroup: isAsked) { ended.append($0) }
         #expect(try await ended.wait(forCount: 1).map(\.status) == [.exited(code: 0)])
         if !isAsked { write(channel.descriptor.rawValue, "still there\n") }
-        #expect(readToEnd(channel.descriptor.rawValue) == (isAsked ? "" : "still there\n"))
+        #expect(try await Self.text(of: channel) == (isAsked ? "" : "still there\n"))
     }
 
     @Test("a process that nobody shall hear of is killed and reaped")

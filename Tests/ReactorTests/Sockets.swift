@@ -28,10 +28,12 @@ func write(_ descriptor: CInt, _ text: String) {
     #expect(Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count)
 }
 
-/// Reads one byte, waiting; nil at the end.
-func readByte(_ descriptor: CInt) -> UInt8? {
+/// Reads, waiting, until the end of a line.
+func readLine(_ descriptor: CInt) -> String {
+    var bytes: [UInt8] = []
     var byte: UInt8 = 0
-    return read(descriptor, &byte, 1) == 1 ? byte : nil
+    while bytes.last != UInt8(ascii: "\n"), read(descriptor, &byte, 1) == 1 { bytes.append(byte) }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 /// Reads what is there.
@@ -60,6 +62,12 @@ func makeInheritable(_ descriptor: CInt) {
 func hasChildren() -> Bool {
     var info = siginfo_t()
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0
+}
+
+/// Whether a child has ended and has not been reaped.
+func isZombie(_ pid: Int32) -> Bool {
+    var info = siginfo_t()
+    return waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo == SIGCHLD
 }
 
 /// Waits for a child and takes its status, as other code of a program may.

@@ -70,9 +70,10 @@ final class EventEmitter: @unchecked Sendable {
 
     var isDelivered: Bool { lifecycle.isDelivered }
 
-    /// No consumer has yet to see something that was told.
+    /// No consumer has yet to see something that was told, or to leave it to others.
     var isConsumed: Bool {
-        !listeners.contains { $0.lagsBehind && !$0.subscription.isCancelled }
+        // In this order: who goes first says what it leaves, and is cancelled then.
+        !listeners.contains { $0.lagsBehind && !$0.subscription.isCancelled } && !changes.isPending
     }
 
     func received(_ inbound: consuming InboundMessage) {

@@ -50,6 +50,11 @@ struct InboundLane {
         if begun != nil { throw .interruptedMessage(frame.kind, frame.id) }
     }
 
+    /// How many handles the message has that is being gathered.
+    var begunHandleCount: Int {
+        if case .success(let handles?) = begun?.handles { handles.count } else { 0 }
+    }
+
     /// Whether a message is being gathered, and so much of it has come.
     func gathersAtLeast(_ count: Int) -> Bool {
         if let begun { begun.body.count >= count } else { false }

@@ -79,6 +79,7 @@ extension InboundQueue {
             // Bytes are given away with their memory, which has to be of their size.
             if header.kind == .message { swap(&memory, &spare) }
             lane.begun = BegunMessage(header: header, handles: handles, body: memory, cost: 0)
+            begunHandleCount += lane.begunHandleCount
             lane.reserve(min(header.bodyCount, Self.reservedCount), limit: messageLimit)
         }
         if frames.missing == header.bodyCount { lane.begun?.cost += Cost.of(header) }
@@ -90,6 +91,7 @@ extension InboundQueue {
         if header.flags.contains(.meta) { try lane.takeDescription(messageLimit: messageLimit) }
         touch(header.id)
         if header.hasMore { return nil }
+        begunHandleCount -= lane.begunHandleCount
         defer { lane.begun = nil }
         return lane.begun
     }

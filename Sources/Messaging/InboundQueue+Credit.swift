@@ -14,6 +14,7 @@ extension InboundQueue {
 
     /// A conversation is over, and nothing of it is waited for.
     mutating func forget(_ id: UInt64) {
+        begunHandleCount -= lanes[id]?.begunHandleCount ?? 0
         lanes[id] = nil
         touch(id)
     }

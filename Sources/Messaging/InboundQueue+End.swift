@@ -81,6 +81,7 @@ extension InboundQueue {
         main.begun = nil
         main.hasEnded = true
         lanes.removeAll()
+        begunHandleCount = 0
         due.append(.peerEnded)
     }
 

@@ -51,6 +51,8 @@ struct InboundQueue {
     /// The peer has closed its end with something of ours unread.
     var hasPeerLeftUnread = false
     var handles = ReceivedHandles<SharedDescriptors>()
+    /// How many handles the messages have that are being gathered.
+    var begunHandleCount = 0
 
     // MARK: What was read
 
@@ -130,7 +132,9 @@ struct InboundQueue {
 
     /// Whether the next read shall take handles. The process needs descriptors for other things than messages that
     /// nobody takes.
-    var takesHandles: Bool { acceptsHandles && handles.count + backlog.handleCount < Self.keptHandles }
+    var takesHandles: Bool {
+        acceptsHandles && handles.count + begunHandleCount + backlog.handleCount < Self.keptHandles
+    }
 
     // MARK: What the owner tells
 

@@ -70,10 +70,9 @@ final class EventEmitter: @unchecked Sendable {
 
     var isDelivered: Bool { lifecycle.isDelivered }
 
-    /// No consumer has yet to see something that was told, or to leave it to others.
+    /// No consumer has yet to see something that was told.
     var isConsumed: Bool {
-        // In this order: who goes first says what it leaves, and is cancelled then.
-        !listeners.contains { $0.lagsBehind && !$0.subscription.isCancelled } && !changes.isPending
+        !listeners.contains { $0.lagsBehind && !$0.subscription.isCancelled }
     }
 
     func received(_ inbound: consuming InboundMessage) {
@@ -278,7 +277,8 @@ final class EventEmitter: @unchecked Sendable {
     /// Lets those go who have been told that nothing more will happen: most handlers refer to the child that refers to
     /// them.
     private func dropFinished() {
-        let isAwaited = !isConsumed
+        // In this order: an iteration first says what it leaves, and is cancelled then.
+        let isAwaited = !isConsumed || changes.isPending
         let finished = listeners.filter { $0.isOver(isAwaited: isAwaited) }
         if !finished.isEmpty { listeners.removeAll { $0.isOver(isAwaited: isAwaited) } }
         // Let go only now: what they hold may end with them, and its end come back here.

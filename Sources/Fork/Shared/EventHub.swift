@@ -293,7 +293,8 @@ final class EventHub: @unchecked Sendable {
     /// Lets those go who have been told that nothing more will happen: most handlers refer to the child that refers to
     /// them.
     private func dropFinished() {
-        let isAwaited = !isConsumed
+        // In this order: an iteration first says what it leaves, and is cancelled then.
+        let isAwaited = !isConsumed || changes.isPending
         let finished = entries.filter { $0.isOver(isAwaited: isAwaited) }
         if !finished.isEmpty { entries.removeAll { $0.isOver(isAwaited: isAwaited) } }
         // Let go only now: what they hold may end with them, and its end come back here.

@@ -90,7 +90,7 @@ func flood(count: Int, size: Int) async throws {
 func report() throws {
     var descriptors: [JSON] = []
     var files: JSON.Object = [:]
-    for descriptor in 0..<Int32(1024) where fcntl(descriptor, F_GETFD) != -1 {
+    for descriptor in 0..<Int32(8192) where fcntl(descriptor, F_GETFD) != -1 {
         descriptors.append(.integer(Int64(descriptor)))
         let flags = fcntl(descriptor, F_GETFL)
         files["\(descriptor)"] = [

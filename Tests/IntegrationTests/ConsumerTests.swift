@@ -128,6 +128,20 @@ struct ConsumerTests {
         #expect(try await second.wait(forCount: 44) == (6..<50).map { .integer($0) })
     }
 
+    @Test("5: what an iteration leaves while the last event is told goes to a handler that has heard of that")
+    func leftDuringTheLastEvent() async throws {
+        let child = try Fixture.fork("burst", "50", "return")
+        // Touched by the loop only when this task does not any more.
+        nonisolated(unsafe) var iterator = Optional(child.messages.makeAsyncIterator())
+        #expect(await iterator?.next()?.json == 0)
+        try await closed(child)
+        let journal = Journal<JSON>()
+        child.onMessage { journal.append($0.json) }
+        // On the loop, before those go who have heard everything.
+        child.onClose { iterator = nil }
+        #expect(try await journal.wait(forCount: 49) == (1..<50).map { .integer($0) })
+    }
+
     @Test("5: the last events wait for messages that an iteration has left, as for others that nobody has asked for")
     func leftBeforeTheExit() async throws {
         var isInOrder = false

@@ -3,8 +3,8 @@ internal import Reactor
 /// Whether messages are sent so quickly that the loop should gather them, and write many at once: if a system call for
 /// each would cost more than to make it. A value without a clock: times are nanoseconds that never go back.
 ///
-/// The first messages of a burst are written at once. So a program that sends a few and waits for answers loses no time,
-/// and the first messages of a handler do not wait until it has returned.
+/// The first messages of a burst are written at once. So a program that sends a few and waits for answers loses no
+/// time, and the first messages of a handler do not wait until it has returned.
 struct SendBurst {
     /// In nanoseconds.
     struct Times {

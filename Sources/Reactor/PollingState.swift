@@ -1,8 +1,8 @@
 /// Whether a loop looks for events a few times before it sleeps, and for how long. A value without a clock.
 ///
 /// It looks while that pays: while events come so soon after one another that a look would have found the next. An idle
-/// loop never looks. A burst costs one look at its end that finds nothing. If several looks in a row have found nothing,
-/// the loop sleeps at once for a while before it tries again.
+/// loop never looks. A burst costs one look at its end that finds nothing. If several looks in a row have found
+/// nothing, the loop sleeps at once for a while before it tries again.
 struct PollingState {
     /// For how long at `balanced`. A message that is answered at once comes back in 5 to 20 microseconds.
     static let balancedLimit = Duration.microseconds(50)

@@ -31,8 +31,8 @@ extension EventHub {
 
         /// Nothing will be told to it any more.
         ///
-        /// - Parameter isAwaited: an iteration has not seen the end. It may still leave messages, to those who are there
-        ///   then.
+        /// - Parameter isAwaited: an iteration has not seen the end. It may still leave messages, to those who are
+        ///   there then.
         func isOver(isAwaited: Bool) -> Bool {
             isFinished && !(isAwaited && (lagsBehind || interest.contains(.message)))
         }

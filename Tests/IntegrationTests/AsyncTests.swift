@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import Reactor
+import TestSupport
 import Testing
 
 @Suite("Tasks on a loop")

@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import Reactor
+import TestSupport
 import Testing
 
 @Suite("Bad peers: clause 6")

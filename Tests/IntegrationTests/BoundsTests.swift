@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Bounded memory: clause 7", .serialized)

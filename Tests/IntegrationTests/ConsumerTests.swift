@@ -1,5 +1,6 @@
 import Fork
 import Reactor
+import TestSupport
 import Testing
 
 import class TestSupport.Journal

@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Delivery: clauses 1 to 4")
@@ -132,7 +133,7 @@ struct DeliveryTests {
     @Test("3: a child whose parent does not read ends within its deadline all the same")
     func exitDeadline() async throws {
         let child = try Fixture.fork("hang-on-exit")
-        let status = try await within(30) { try await child.waitForExit() }
+        let status = try await within { try await child.waitForExit() }
         #expect(status == .exited(code: 0))
     }
 
@@ -215,7 +216,7 @@ struct DeliveryTests {
         #expect(error?.code == .timedOut)
         child.kill(Signal(rawValue: 18))
         let recorder = Recorder(child)
-        try await blocking { Result { try child.flush(within: .seconds(60)) } }.get()
+        try await blocking { Result { try child.flush(within: patience) } }.get()
         child.disconnect()
         try await closed(child)
         #expect(recorder.all.contains(.bytes(4 << 20)))
@@ -225,7 +226,7 @@ struct DeliveryTests {
     func blockingFlushToNobody() async throws {
         let child = try Fixture.fork("mute")
         try child.enqueue(bytes: [UInt8](repeating: 1, count: 4 << 20))
-        let flush = Task.detached { try await blocking { Result { try child.flush(within: .seconds(60)) } }.get() }
+        let flush = Task.detached { try await blocking { Result { try child.flush(within: patience) } }.get() }
         child.kill(.kill)
         let error = await #expect(throws: ForkError.self) { try await within { try await flush.value } }
         #expect(error?.code == .disconnected)

@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("No leaks: clause 9", .serialized)

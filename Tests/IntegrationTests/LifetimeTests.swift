@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import TestSupport
 import Testing
 
 import class TestSupport.Journal
@@ -112,11 +113,24 @@ struct LifetimeTests {
     func grandchildThatFloods() async throws {
         let child = try Fixture.fork("leave-flood")
         let grandchild = Locked<Int32>(0)
+        let flood = Locked(0)
         child.onMessage { message in
-            if let pid = message.json["grandchild"]?.integerValue { grandchild.withLock { $0 = Int32(pid) } }
+            guard let bytes = message.bytes else {
+                return grandchild.withLock { $0 = Int32(message.json.integerValue ?? 0) }
+            }
+            flood.withLock { $0 += bytes.count }
+            // Slower than the flood, so that the socket is never empty.
+            usleep(200)
         }
-        defer { kill(grandchild.withLock { $0 }, SIGKILL) }
+        let errors = Journal<ForkError>()
+        child.onError { errors.append($0) }
         try await closed(child)
+        let pid = grandchild.withLock { $0 }
+        #expect(pid > 0)
+        if pid > 0 { kill(pid, SIGKILL) }
+        #expect(flood.withLock { $0 } > 0)
+        // Where it was cut off, that was most likely in the middle of a message.
+        #expect(errors.entries.allSatisfy { $0.description.contains("in the middle of a message") })
     }
 
     @Test("9: a parent whose standard streams are closed, and opened again, does not meet its channel there")

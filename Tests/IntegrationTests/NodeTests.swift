@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 /// The stock runtimes that tests talk to.
@@ -72,7 +73,7 @@ struct NodeTests {
             return answers
         }
         #expect(answers == values)
-        #expect(await child.shutdown(within: .seconds(60)) == .disconnect)
+        #expect(await child.shutdown(within: patience) == .disconnect)
     }
 
     @Test("a hundred thousand messages each way arrive in order")
@@ -83,7 +84,7 @@ struct NodeTests {
         let sender = Task {
             for number in 0..<count { try await child.send(number) }
         }
-        let received = try await within(120) {
+        let received = try await within {
             var next = 0
             for try await number in answers {
                 guard number == next else { break }

@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Each option, seen from inside the child. `docs/options.md` has a row for each.

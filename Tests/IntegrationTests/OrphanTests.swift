@@ -1,5 +1,6 @@
 import Fork
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("No orphans: clause 10")

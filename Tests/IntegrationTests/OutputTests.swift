@@ -1,4 +1,5 @@
 import Fork
+import TestSupport
 import Testing
 
 /// What a Swift child prints while its standard output is a pipe.

@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Paths")

@@ -2,6 +2,7 @@ import Fork
 import Foundation
 import Logging
 import Reactor
+import TestSupport
 import Testing
 
 /// The close event of children with pipes, and what remains of them.

@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 /// What a child's streams can be connected to, seen from inside the child.

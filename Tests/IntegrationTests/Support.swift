@@ -1,6 +1,7 @@
 import Fork
 import Foundation
 import Reactor
+import TestSupport
 import Testing
 
 /// The child programs that the tests start; they lie beside the test bundle.
@@ -71,27 +72,6 @@ func blocking<Result: Sendable>(_ body: @escaping () -> Result) async -> Result 
     }
 }
 
-struct TimedOut: Error, CustomStringConvertible {
-    let what: String
-    var description: String { "\(what) did not happen in time" }
-}
-
-/// Runs the body, and fails where it takes longer than anything here ever should, also on a busy machine.
-func within<Result: Sendable>(
-    _ seconds: Double = 60, _ what: String = "what the test waits for",
-    _ body: @escaping @Sendable () async throws -> Result
-) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: .seconds(seconds))
-            throw TimedOut(what: what)
-        }
-        defer { group.cancelAll() }
-        return try await group.next()!
-    }
-}
-
 /// Everything that happens to a child, by its handlers, in order.
 final class Recorder: Sendable {
     enum Entry: Equatable {
@@ -144,20 +124,11 @@ func allEvents(_ child: ChildProcess) async throws -> [ChildProcess.Event] {
 
 /// Waits for the close event of a child.
 func closed(_ child: ChildProcess) async throws {
-    try await within(60, "the close event") {
+    try await within {
         let stream = AsyncStream<Void> { continuation in
             child.onClose { continuation.finish() }
         }
         for await _ in stream {}
-    }
-}
-
-/// Polls for what no event tells.
-func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while try !condition() {
-        if ContinuousClock.now > deadline { throw TimedOut(what: what) }
-        try await Task.sleep(for: .milliseconds(5))
     }
 }
 

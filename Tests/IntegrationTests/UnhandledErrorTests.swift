@@ -2,6 +2,7 @@ import Fork
 import Foundation
 import Logging
 import Reactor
+import TestSupport
 import Testing
 
 import class TestSupport.Journal

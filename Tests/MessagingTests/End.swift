@@ -113,8 +113,8 @@ final class End: ChannelDelegate {
         try await settled.wait(forCount: 1)
     }
 
-    func messages(_ count: Int, within limit: Duration = .seconds(20)) async throws -> [Event] {
-        try await journal.wait(within: limit) { $0.count(where: \.isMessage) >= count }.filter(\.isMessage)
+    func messages(_ count: Int) async throws -> [Event] {
+        try await journal.wait { $0.count(where: \.isMessage) >= count }.filter(\.isMessage)
     }
 
     /// All events once the last has come, but for the one that says that the socket is exhausted: where the consumer

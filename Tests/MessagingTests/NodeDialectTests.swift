@@ -271,7 +271,7 @@ struct NodeDialectTests {
     }
 
     @Test(
-        "handles sent both ways at once by other threads than the loops' all arrive, in order", .timeLimit(.minutes(1)))
+        "handles sent both ways at once by other threads than the loops' all arrive, in order", .timeLimit(.minutes(5)))
     func manyHandles() async throws {
         let count = 500
         let (one, two) = try System.socketPair().split { ours, theirs in
@@ -316,7 +316,7 @@ struct NodeDialectTests {
     }
 
     @Test(
-        "a peer that has ended its direction acknowledges nothing more, and is not waited for", .timeLimit(.minutes(1)))
+        "a peer that has ended its direction acknowledges nothing more, and is not waited for", .timeLimit(.minutes(5)))
     func halfClosed() async throws {
         let (one, two) = try open()
         try one.channel.send(1, handles: try socket())
@@ -331,7 +331,7 @@ struct NodeDialectTests {
     }
 
     @Test(
-        "a peer that goes instead of acknowledging ends the channel, and the handle is closed", .timeLimit(.minutes(1)))
+        "a peer that goes instead of acknowledging ends the channel, and the handle is closed", .timeLimit(.minutes(5)))
     func gone() async throws {
         let (one, two) = try open()
         let other = try System.socketPair().split { ours, theirs in
@@ -376,7 +376,7 @@ struct NodeDialectTests {
 
     @Test(
         "what is kept in front of an acknowledgement is bounded, good and bad, and comes in its order",
-        .timeLimit(.minutes(1)), arguments: [true, false])
+        .timeLimit(.minutes(5)), arguments: [true, false])
     func flooded(isGood: Bool) async throws {
         let (one, two) = try open(consumes: false)
         try one.channel.send(1, handles: try socket())
@@ -434,8 +434,7 @@ extension PlainSocket {
 
     /// The same, once there is something.
     fileprivate func nextPiece() async throws -> ([UInt8], Int) {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while bytesAvailable == 0, .now < deadline { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually("something to read") { bytesAvailable > 0 }
         return try readPiece()
     }
 }

@@ -153,7 +153,7 @@ struct ExecutorTests {
                 }
             }
             try await ended.wait(forCount: 3)
-            try await eventually(within: .seconds(5), "all that was taken is run") { ran.count == taken.count }
+            try await eventually("all that was taken is run") { ran.count == taken.count }
             loop.unwatch(watch)
         }
     }

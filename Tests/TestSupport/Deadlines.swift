@@ -1,6 +1,10 @@
-/// The result of `body`; throws when it takes longer.
+/// How long a test waits for what has to happen before it fails. It only ends a test that would hang for ever: under
+/// ThreadSanitizer, beside other tests and on a machine that others use too, a second of work can take a minute.
+package let patience = Duration.seconds(240)
+
+/// The result of `body`; throws when it takes longer than anything here ever should.
 package func within<Success: Sendable>(
-    _ limit: Duration = .seconds(60), _ body: @escaping @Sendable () async throws -> Success
+    _ limit: Duration = patience, _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
     let results = Journal<Result<Success, any Error>>()
     let task = Task {
@@ -15,12 +19,10 @@ package func within<Success: Sendable>(
 }
 
 /// Returns once `isTrue`; throws when it takes longer. Only for what tells nobody when it happens.
-package func eventually(
-    within limit: Duration = .seconds(60), _ what: String, _ isTrue: () throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
+package func eventually(_ what: String, _ isTrue: () throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + patience
     while try !isTrue() {
-        if ContinuousClock.now > deadline { throw DeadlinePassed(limit: limit, found: "\(what) has not come true") }
+        if ContinuousClock.now > deadline { throw DeadlinePassed(limit: patience, found: "\(what) has not come true") }
         try await Task.sleep(for: .milliseconds(2))
     }
 }

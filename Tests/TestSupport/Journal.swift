@@ -31,7 +31,7 @@ package final class Journal<Entry: Sendable>: Sendable {
     /// Waits until the entries are as wanted, and returns them; throws when the time is over first.
     @discardableResult
     package func wait(
-        within limit: Duration = .seconds(60), until isSatisfied: @escaping @Sendable ([Entry]) -> Bool
+        within limit: Duration = patience, until isSatisfied: @escaping @Sendable ([Entry]) -> Bool
     ) async throws -> [Entry] {
         let id = state.withLock { state in
             state.lastWaiter += 1
@@ -56,7 +56,7 @@ package final class Journal<Entry: Sendable>: Sendable {
 
     /// Waits until there are that many entries.
     @discardableResult
-    package func wait(forCount count: Int, within limit: Duration = .seconds(60)) async throws -> [Entry] {
+    package func wait(forCount count: Int, within limit: Duration = patience) async throws -> [Entry] {
         try await wait(within: limit) { $0.count >= count }
     }
 

@@ -180,21 +180,29 @@ func holdChannel() {
 
 /// Leaves a grandchild behind that writes messages to the channel without end, tells its number, and ends.
 func leaveFlood() {
+    try? Process.flush(within: .seconds(240))
     _ = fcntl(3, F_SETFD, 0)
     var pid: pid_t = 0
     let argv: [UnsafeMutablePointer<CChar>?] = [strdup("child"), strdup("flood-channel"), nil]
-    _ = try? Process.send("before")
     guard posix_spawn(&pid, "/proc/self/exe", nil, nil, argv, environ) == 0 else { exit(1) }
-    _ = try? Process.send(["grandchild": JSON.integer(Int64(pid))] as JSON)
-    exit(0)
+    // Says nothing more, not even that it ends, and goes once the socket is full.
+    var socket = pollfd(fd: 3, events: Int16(POLLOUT), revents: 0)
+    while poll(&socket, 1, 0) == 1 { usleep(1000) }
+    _exit(0)
 }
 
-/// Writes many small messages at a time to a channel that it only inherited.
+/// Says which process it is, and writes many messages at a time to a channel that it only inherited.
 func floodChannel() {
-    let message: [UInt8] = [0, 0, 0, 5, 0x10, 0, 0, 0, UInt8(ascii: "1")]
-    let block = Array(repeatElement(message, count: 5000).joined())
-    // Begins when its parent has said its last word.
-    usleep(100_000)
+    // Frames under id 0.
+    func header(kind: UInt8, bodySize: Int) -> [UInt8] {
+        let length = 12 + bodySize
+        return [0, 0, UInt8(length >> 8), UInt8(length & 0xff), kind, 0] + [UInt8](repeating: 0, count: 10)
+    }
+    let pid = Array("\(getpid())".utf8)
+    let introduction = header(kind: 0x10, bodySize: pid.count) + pid
+    let block = Array(
+        repeatElement(header(kind: 0x11, bodySize: 4096) + [UInt8](repeating: 1, count: 4096), count: 16).joined())
+    guard write(3, introduction, introduction.count) > 0 else { return }
     while write(3, block, block.count) > 0 {}
 }
 
@@ -246,7 +254,7 @@ func forgetToServe() throws {
 func sendInHandler(count: Int, end: String) {
     Process.onMessage { _ in
         for number in 0..<count { try Process.send(number) }
-        if count > 8 { try Process.flush(within: .seconds(60)) }
+        if count > 8 { try Process.flush(within: .seconds(240)) }
         if end == "crash" { kill(getpid(), SIGKILL) }
         while true { pause() }
     }

@@ -70,7 +70,7 @@ struct InboundQueueTests {
     func settling() throws {
         let side = try side()
         let stream = Frame.message("1") + Frame.message("2") + Frame.opening("3", id: 1) + Frame.message("4")
-        side.received = { _ in side.inbound.settle() }
+        side.received = { [unowned side] _ in side.inbound.settle() }
         #expect(log(stream, side) == ["1", "2", "id 1: opens with 3, last", "4"])
     }
 
@@ -105,7 +105,7 @@ struct InboundQueueTests {
     @Test("while a consumer is paused nothing is delivered, and all in order afterwards")
     func pausing() throws {
         let side = try side()
-        side.received = { _ in side.inbound.pauses += 1 }
+        side.received = { [unowned side] _ in side.inbound.pauses += 1 }
         #expect(log(Frame.message("1") + Frame.message("2") + Frame.message("3"), side) == ["1"])
         side.inbound.pauses -= 1
         side.pump()
@@ -137,7 +137,7 @@ struct InboundQueueTests {
     @Test("a consumer that comes and goes takes each message once")
     func comingAndGoing() throws {
         let side = try side(hasConsumer: false)
-        side.received = { _ in side.inbound.hasConsumer = false }
+        side.received = { [unowned side] _ in side.inbound.hasConsumer = false }
         #expect(log(Frame.message("1") + Frame.message("2"), side) == [])
         for text in ["1", "2"] {
             side.inbound.hasConsumer = true
@@ -266,7 +266,7 @@ struct InboundQueueTests {
                 let side = try side()
                 side.inbound.directSize = directSize
                 side.received = { message in if case .bytes(let bytes) = message.content { contents.append(bytes) } }
-                side.happened = { _, event in
+                side.happened = { [unowned side] _, event in
                     guard case .message(let message, _, _, let cost) = event else { return }
                     if case .bytes(let bytes) = message.content { contents.append(bytes) }
                     side.note("cost \(cost)")

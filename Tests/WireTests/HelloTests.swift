@@ -89,6 +89,24 @@ struct HelloTests {
         #expect(try hello(limits: #"{"message":65536,"window":262144}"#).limits.ids == 0)
     }
 
+    @Test(
+        "a limit that is told in decimal is one that a hello may announce",
+        arguments: ["65536": 65_536, "100000": 100_000, "0070000": 70_000, "9007199254740991": 9_007_199_254_740_991])
+    func decimalLimit(text: String, limit: Int) {
+        #expect(Hello.Limits.messageLimit(text) == limit)
+    }
+
+    @Test(
+        "and nothing else is",
+        arguments: [
+            "", "0", "65535", "9007199254740992", "99999999999999999999", "-70000", "+70000", " 70000", "70000\n",
+            "7e4",
+            "70000x", "x", "７００００",
+        ])
+    func noDecimalLimit(text: String) {
+        #expect(Hello.Limits.messageLimit(text) == nil)
+    }
+
     @Test("features are strings, whatever they are")
     func features() throws {
         #expect(try hello(features: #"["x","handles"]"#).features == ["x", "handles"])

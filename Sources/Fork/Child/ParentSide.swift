@@ -51,7 +51,7 @@ final class ParentSide: Sendable {
     private static var limits: ChannelLimits {
         // Nobody takes conversations here.
         var limits = ChannelLimits(ids: 0)
-        if let text = ChildSpawner.inheritedMessageLimit(), let limit = Int(text), limit >= 65_536 {
+        if let limit = ChildSpawner.inheritedMessageLimit().flatMap(Hello.Limits.messageLimit) {
             limits.messageLimit = min(limit, Int(Int32.max))
         }
         return limits

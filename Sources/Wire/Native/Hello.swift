@@ -21,6 +21,15 @@ package struct Hello: Equatable, Sendable {
         /// The window of a side that gives no credit, because it needs none.
         package static let endlessWindow = WireNumber.largest
 
+        /// What `text` says in decimal about how long messages may be; nil where that is no limit that a hello may
+        /// announce.
+        package static func messageLimit(_ text: String) -> Int? {
+            guard text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let limit = Int(text),
+                floor.message...WireNumber.largest ~= limit
+            else { return nil }
+            return limit
+        }
+
         /// The longest message that this side reads, in bytes, all frames together and without headers.
         package var message: Int
         /// How much credit each id has at first.

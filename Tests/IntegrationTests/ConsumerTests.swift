@@ -97,10 +97,10 @@ struct ConsumerTests {
         var iterators = [child.messages.makeAsyncIterator(), child.messages.makeAsyncIterator()]
         for number in 0..<3 { #expect(await iterators[0].next()?.json == .integer(Int64(number))) }
         try await closed(child)
-        let gate = Gate()
-        child.messageLoop.execute { gate.wait() }
+        let latch = Latch()
+        child.messageLoop.execute { latch.wait() }
         iterators = []
-        gate.open()
+        latch.open()
         let rest = try await within { await child.messages.reduce(into: []) { $0.append($1.json) } }
         // The second iteration had not taken any.
         #expect(rest == (0..<50).map { .integer($0) })

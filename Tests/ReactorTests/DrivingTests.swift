@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Driving a loop")
 struct DrivingTests {
-    /// Drives the loop on a new thread until something runs that opens the gate.
+    /// Drives the loop on a new thread until something runs that opens the latch.
     private final class Driver: Sendable {
         let outcome = Journal<Bool>()
         private let isDone = Atomic(false)
@@ -71,17 +71,17 @@ struct DrivingTests {
         let journal = Journal<String>()
         let driver = try Driver(loop)
         let isHeld = Journal<Bool>()
-        let gate = Gate()
+        let latch = Latch()
         loop.execute {
             isHeld.append(true)
-            gate.wait()
+            latch.wait()
         }
         try await isHeld.wait(forCount: 1)
         try loop.ensureDriven()
         driver.finish()
         // It runs in the turn after the one that is the caller's last.
         loop.execute { loop.execute { journal.append("run") } }
-        gate.open()
+        latch.open()
         #expect(try await driver.outcome.wait(forCount: 1) == [true])
         #expect(try await journal.wait(forCount: 1) == ["run"])
     }
@@ -91,15 +91,15 @@ struct DrivingTests {
         let loop = try MessageLoop(named: "test-loop")
         let answers = Journal<Bool>()
         let driver = try Driver(loop)
-        let gate = Gate()
+        let latch = Latch()
         loop.execute {
             answers.append(loop.drive { true })
-            gate.wait()
+            latch.wait()
         }
         #expect(try await answers.wait(forCount: 1) == [false])
         #expect(!loop.drive { true })
         driver.finish()
-        gate.open()
+        latch.open()
         #expect(try await driver.outcome.wait(forCount: 1) == [true])
         #expect(loop.drive { true })
     }

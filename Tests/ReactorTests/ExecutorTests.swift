@@ -163,7 +163,7 @@ struct ExecutorTests {
         let loop = try MessageLoop(named: "test-loop")
         try loop.ensureDriven()
         let journal = Journal<String>()
-        let (entered, leave) = (Gate(), Gate())
+        let (entered, leave) = (Latch(), Latch())
         loop.execute {
             entered.open()
             leave.wait()

@@ -8,24 +8,24 @@ private final class Driver {
 
     private var driver = LoopDriver()
     /// What the last caller waits for.
-    private(set) var gate: Gate?
+    private(set) var latch: Latch?
 
     var backgroundStays: Bool { driver.backgroundStays }
     var wantsChange: Bool { driver.wantsChange }
 
     func startBackground() -> Bool { driver.startBackground() }
-    func backgroundLeaves() -> Gate? { driver.backgroundLeaves() }
+    func backgroundLeaves() -> Latch? { driver.backgroundLeaves() }
     func callerLeaves(hasJobs: Bool = false) -> Bool { driver.callerLeaves(hasJobs: hasJobs) }
     func startIfUndriven() -> Bool { driver.startIfUndriven() }
-    func waitForCaller() -> Gate? { driver.waitForCaller() }
-    func takeCallersEnd() -> Gate? { driver.takeCallersEnd() }
+    func waitForCaller() -> Latch? { driver.waitForCaller() }
+    func takeCallersEnd() -> Latch? { driver.takeCallersEnd() }
     func stop() { driver.stop() }
 
     func takeOver() -> TakeOver {
         switch driver.takeOver() {
         case .start: return .start
-        case .wait(let gate):
-            self.gate = gate
+        case .wait(let latch):
+            self.latch = latch
             return .wait
         case .refuse: return .refuse
         }
@@ -104,8 +104,8 @@ struct LoopDriverTests {
         let driver = Driver()
         #expect(driver.startBackground())
         #expect(driver.takeOver() == .wait)
-        #expect(driver.gate != nil)
-        #expect(driver.backgroundLeaves() === driver.gate)
+        #expect(driver.latch != nil)
+        #expect(driver.backgroundLeaves() === driver.latch)
     }
 
     @Test("the end of a caller can be waited for, by several and while it takes over, and only while there is one")
@@ -115,11 +115,11 @@ struct LoopDriverTests {
         #expect(driver.startBackground())
         #expect(driver.waitForCaller() == nil)
         _ = driver.takeOver()
-        let gate = try #require(driver.waitForCaller())
+        let latch = try #require(driver.waitForCaller())
         _ = driver.backgroundLeaves()
-        #expect(driver.waitForCaller() === gate)
+        #expect(driver.waitForCaller() === latch)
         _ = driver.callerLeaves(hasJobs: false)
-        #expect(driver.takeCallersEnd() === gate)
+        #expect(driver.takeCallersEnd() === latch)
         #expect(driver.takeCallersEnd() == nil)
     }
 

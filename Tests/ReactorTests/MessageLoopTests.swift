@@ -187,7 +187,7 @@ struct MessageLoopTests {
         let loop = try Self.drivenLoop()
         let journal = Journal<String>()
         let watches = Locked<[String: MessageLoop.Watch]>([:])
-        let gate = Gate()
+        let latch = Latch()
         let spare = try System.socketPair().split { ours, theirs in (ours.take(), theirs.take()) }
         let first = try System.socketPair().split { ours, theirs in (ours.take(), theirs.take()) }
         let second = try System.socketPair().split { ours, theirs in (ours.take(), theirs.take()) }
@@ -209,12 +209,12 @@ struct MessageLoopTests {
         let isHeld = Journal<Bool>()
         loop.execute {
             isHeld.append(true)
-            gate.wait()
+            latch.wait()
         }
         try await isHeld.wait(forCount: 1)
         write(first.1)
         write(second.1)
-        gate.open()
+        latch.open()
         try await journal.wait(forCount: 1)
         let turns = Journal<Int>()
         loop.execute { loop.execute { turns.append(1) } }

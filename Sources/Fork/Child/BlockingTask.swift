@@ -4,7 +4,7 @@ internal import Reactor
 final class BlockingTask: Sendable {
     private let body: @Sendable () async throws -> Void
     private let outcome = Locked<Result<Void, any Error>?>(nil)
-    private let ended = Gate()
+    private let ended = Latch()
 
     init(_ body: @escaping @Sendable () async throws -> Void) {
         self.body = body

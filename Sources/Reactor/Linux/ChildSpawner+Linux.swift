@@ -102,15 +102,15 @@
                     loop = new
                     return new
                 }
-                let gate = Gate()
+                let latch = Latch()
                 let result = Locked<PreparedSpawn.Result?>(nil)
                 loop.execute {
                     let outcome = prepared.spawnWhenWritten()
                     result.withLock { $0 = outcome }
-                    gate.open()
+                    latch.open()
                 }
-                gate.wait()
-                // Set before the gate was opened.
+                latch.wait()
+                // Set before the latch was opened.
                 return result.withLock { $0! }
             } catch {
                 throw SpawnError(step: .start, errno: error)

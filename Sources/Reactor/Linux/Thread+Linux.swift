@@ -50,7 +50,7 @@
     }
 
     /// A place to block until somebody says go.
-    package final class Gate: @unchecked Sendable {
+    package final class Latch: @unchecked Sendable {
         // Touched only by pthread calls, which are made for several threads; the flag only under the mutex.
         private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

@@ -13,8 +13,8 @@ extension LoopCore {
         do {
             try Thread.start(name: name) { self.driveInBackground() }
         } catch {
-            let gate = change { $0.driver.backgroundLeaves() }
-            gate?.open()
+            let latch = change { $0.driver.backgroundLeaves() }
+            latch?.open()
             throw error
         }
     }
@@ -25,7 +25,7 @@ extension LoopCore {
         if isCurrent { return false }
         switch change({ $0.driver.takeOver() }) {
         case .start: break
-        case .wait(let gate): gate.wait()
+        case .wait(let latch): latch.wait()
         case .refuse: return false
         }
         drivingThread.store(Thread.current, ordering: .relaxed)
@@ -33,10 +33,10 @@ extension LoopCore {
         // Done only once what was handed over before has been run.
         while !(shared.withLock { $0.jobs.isEmpty } && isDone()) { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        let (startsThread, gate) = change { shared in
+        let (startsThread, latch) = change { shared in
             (shared.driver.callerLeaves(hasJobs: !shared.jobs.isEmpty), shared.driver.takeCallersEnd())
         }
-        gate?.open()
+        latch?.open()
         if startsThread { try? startThread() }
         return true
     }
@@ -48,8 +48,8 @@ extension LoopCore {
         drivingThread.store(Thread.current, ordering: .relaxed)
         body()
         drivingThread.store(0, ordering: .relaxed)
-        let (startsThread, gate) = change { ($0.driver.callerLeaves(hasJobs: false), $0.driver.takeCallersEnd()) }
-        gate?.open()
+        let (startsThread, latch) = change { ($0.driver.callerLeaves(hasJobs: false), $0.driver.takeCallersEnd()) }
+        latch?.open()
         if startsThread { try? startThread() }
         return true
     }
@@ -68,7 +68,7 @@ extension LoopCore {
         // What was handed over before the loop's end is still run: somebody may wait for it.
         while shared.withLock({ $0.driver.backgroundStays || $0.driver.isStopping && !$0.jobs.isEmpty }) { turn() }
         drivingThread.store(0, ordering: .relaxed)
-        let gate = shared.withLock { $0.driver.backgroundLeaves() }
-        gate?.open()
+        let latch = shared.withLock { $0.driver.backgroundLeaves() }
+        latch?.open()
     }
 }

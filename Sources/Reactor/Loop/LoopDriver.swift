@@ -3,8 +3,8 @@ struct LoopDriver {
     private enum State {
         case nobody
         case background
-        /// The background thread is asked to leave; the gate opens when the caller may go on.
-        case handingOver(Gate)
+        /// The background thread is asked to leave; the latch opens when the caller may go on.
+        case handingOver(Latch)
         case stopping
         /// A background thread goes on afterwards, where one drove before or was asked for meanwhile.
         case caller(isBackgroundWanted: Bool)
@@ -12,11 +12,11 @@ struct LoopDriver {
 
     private var state = State.nobody
     /// What those wait for who came while a caller drove.
-    private var callersEnd: Gate?
+    private var callersEnd: Latch?
 
     enum TakeOverAction {
         case start
-        case wait(Gate)
+        case wait(Latch)
         /// Another caller's thread drives.
         case refuse
     }
@@ -54,9 +54,9 @@ struct LoopDriver {
             state = .caller(isBackgroundWanted: false)
             return .start
         case .background:
-            let gate = Gate()
-            state = .handingOver(gate)
-            return .wait(gate)
+            let latch = Latch()
+            state = .handingOver(latch)
+            return .wait(latch)
         case .handingOver, .caller, .stopping: return .refuse
         }
     }
@@ -78,14 +78,14 @@ struct LoopDriver {
         }
     }
 
-    /// The background thread has done its last turn, or could not be started; whoever says so opens the gate it gets.
-    mutating func backgroundLeaves() -> Gate? {
-        guard case .handingOver(let gate) = state else {
+    /// The background thread has done its last turn, or could not be started; whoever says so opens the latch it gets.
+    mutating func backgroundLeaves() -> Latch? {
+        guard case .handingOver(let latch) = state else {
             state = .nobody
             return nil
         }
         state = .caller(isBackgroundWanted: true)
-        return gate
+        return latch
     }
 
     /// A caller's thread is done. True: it starts the background thread now, because somebody relies on the loop, or
@@ -100,18 +100,18 @@ struct LoopDriver {
     }
 
     /// What opens when the caller has left who drives now, or is about to; nil where no caller is.
-    mutating func waitForCaller() -> Gate? {
+    mutating func waitForCaller() -> Latch? {
         switch state {
         case .nobody, .background, .stopping: return nil
         case .handingOver, .caller: break
         }
-        let gate = callersEnd ?? Gate()
-        callersEnd = gate
-        return gate
+        let latch = callersEnd ?? Latch()
+        callersEnd = latch
+        return latch
     }
 
-    /// The gate that opens now that the caller has left; nil where nobody waits for that.
-    mutating func takeCallersEnd() -> Gate? {
+    /// The latch that opens now that the caller has left; nil where nobody waits for that.
+    mutating func takeCallersEnd() -> Latch? {
         defer { callersEnd = nil }
         return callersEnd
     }

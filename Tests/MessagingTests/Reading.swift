@@ -165,8 +165,9 @@ struct SideReader {
             messageLimit: side.messageLimit, window: side.window, mainWindow: side.window, ids: side.ids)
         inbound = InboundQueue(dialect: .native, limits: limits)
         inbound.hasConsumer = side.hasConsumer
-        // As short messages are where the bytes are kept until somebody has read them; as long ones otherwise.
-        if !settles { inbound.directSize = 0 }
+        // As short messages are where the bytes are kept until somebody has read them; as long ones otherwise. Where
+        // the memory is looked at, the size stays: what is reserved to be read directly is no more than that.
+        if takesNotes, !settles { inbound.directSize = 0 }
         outbound = OutboundQueue(
             highWaterMark: 1 << 20, limit: 1 << 20, isMaker: side.isMaker, peerIDs: side.ids)
     }

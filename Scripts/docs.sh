@@ -15,7 +15,7 @@ quietly "build Fork" swift build --target Fork
 directory=$(swift build --show-bin-path)
 
 # Modules in C, which the Swift modules refer to.
-includes=(-I "$directory/Modules" -I Sources/CLinux/include -I Sources/CJSON)
+includes=(-I "$directory/Modules" -I "$directory/CLinux.build" -I Sources/CJSON)
 for map in .build/checkouts/*/Sources/*/include/module.modulemap; do
     if [ -f "$map" ]; then includes+=(-I "$(dirname "$map")"); fi
 done

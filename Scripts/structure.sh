@@ -154,9 +154,9 @@ compiles() {
     fail "of Sources/Fork, $* must compile without the other folders"
 }
 compiles Shared
-compiles Shared Streams
-compiles Shared Streams Parent
-compiles Shared Streams Child
+compiles Shared Pipes
+compiles Shared Pipes Parent
+compiles Shared Pipes Child
 
 echo "structure: what the children link" >&2
 for child in "$(swift build --show-bin-path)/fixture-child" "$(swift build "${example[@]}" --show-bin-path)/child"; do

@@ -21,25 +21,25 @@ extension Process {
     ///   with the code `handlesLost`.
     @discardableResult
     public static func enqueue(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
-        try ParentSide.require().connection.send(value, handles: handles)
+        try ParentConnection.require().connection.send(value, handles: handles)
     }
 
     /// Queues bytes as they are: no JSON, and no copy of a long array. Otherwise like ``enqueue(_:handles:)``.
     @discardableResult
     public static func enqueue(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
-        try ParentSide.require().connection.send(bytes: bytes, handles: handles)
+        try ParentConnection.require().connection.send(bytes: bytes, handles: handles)
     }
 
     /// The same as ``enqueue(_:handles:)``, for handlers and other code that is not asynchronous.
     @discardableResult
     public static func send(_ value: some Encodable, handles: consuming Handles = Handles()) throws -> Bool {
-        try ParentSide.require().connection.send(value, handles: handles)
+        try ParentConnection.require().connection.send(value, handles: handles)
     }
 
     /// The same as ``enqueue(bytes:handles:)``, for handlers and other code that is not asynchronous.
     @discardableResult
     public static func send(bytes: [UInt8], handles: consuming Handles = Handles()) throws -> Bool {
-        try ParentSide.require().connection.send(bytes: bytes, handles: handles)
+        try ParentConnection.require().connection.send(bytes: bytes, handles: handles)
     }
 
     // MARK: Waiting
@@ -50,13 +50,13 @@ extension Process {
     /// - Throws: as ``enqueue(_:handles:)``; also `disconnected` if the message was queued but the parent was gone
     ///   before it was written, and `CancellationError`, which leaves the message in the queue.
     public static func send(_ value: some Encodable, handles: consuming Handles = Handles()) async throws {
-        _ = try ParentSide.require().connection.send(value, handles: handles)
+        _ = try ParentConnection.require().connection.send(value, handles: handles)
         try await flush()
     }
 
     /// Sends bytes as they are, with open descriptors if there are any, and waits until they have left this process.
     public static func send(bytes: [UInt8], handles: consuming Handles = Handles()) async throws {
-        _ = try ParentSide.require().connection.send(bytes: bytes, handles: handles)
+        _ = try ParentConnection.require().connection.send(bytes: bytes, handles: handles)
         try await flush()
     }
 
@@ -66,7 +66,7 @@ extension Process {
     /// - Throws: ``ForkError`` with the code `disconnected` if something that had been queued was thrown away because
     ///   the parent is gone, or `notForked`; `CancellationError` if the task is cancelled.
     public static func flush() async throws {
-        try await ParentSide.require().connection.flush()
+        try await ParentConnection.require().connection.flush()
     }
 
     /// The same as ``flush()``, but blocks the calling thread: for handlers, whose thread is the one that would write,
@@ -80,6 +80,6 @@ extension Process {
     ///   queue; `disconnected` and `notForked` as ``flush()`` does.
     @available(*, noasync, message: "In asynchronous code use `try await flush()`, which blocks no thread")
     public static func flush(within time: Duration) throws {
-        try ParentSide.require().connection.flush(within: time)
+        try ParentConnection.require().connection.flush(within: time)
     }
 }

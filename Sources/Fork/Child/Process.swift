@@ -8,12 +8,12 @@ internal import Reactor
 /// The name is that of Foundation's class, with which it lives in one file: no member of one is a member of the other.
 public enum Process {
     /// Whether a parent forked this program and gave it a channel.
-    public static var isForked: Bool { ParentSide.current != nil }
+    public static var isForked: Bool { ParentConnection.current != nil }
 
     /// Whether messages can be sent: there is a parent, and this side has not disconnected. After the parent has
     /// disconnected it still can answer, until all of its messages have been dealt with.
     public static var isConnected: Bool {
-        ParentSide.current?.connection.isOpen ?? false
+        ParentConnection.current?.connection.isOpen ?? false
     }
 
     /// The directory in which this program's executable lies, without a slash at its end.
@@ -31,7 +31,7 @@ public enum Process {
     /// Returns at once in a program that nobody forked, and in a handler. If another thread serves already, it waits
     /// until that is done.
     public static func serve() {
-        ParentSide.current?.serve()
+        ParentConnection.current?.serve()
     }
 
     /// Runs `body` on this thread, beside the handlers, until it ends; what it throws is thrown here. For a child whose
@@ -57,7 +57,7 @@ public enum Process {
     /// - Throws: what the body throws; ``ForkError`` with the code `invalidArgument` if it is called by a handler,
     ///   or by a task on the loop, which would wait for itself; `Errno` if the process has no descriptors left.
     public static func serve(_ body: @escaping @Sendable () async throws -> Void) throws {
-        guard let side = ParentSide.current else {
+        guard let side = ParentConnection.current else {
             return try BlockingTask(body).run(on: MessageLoop(name: "fork-child")) {}
         }
         if side.connection.loop.isCurrent {
@@ -70,7 +70,7 @@ public enum Process {
     /// Waits until the channel has closed, while handlers are called on a thread of their own: what ``serve()`` is to a
     /// program that is not asynchronous. Returns at once in a program that nobody forked, and if the task is cancelled.
     public static func waitUntilDisconnected() async {
-        guard let connection = ParentSide.current?.connection else { return }
+        guard let connection = ParentConnection.current?.connection else { return }
         let events = EventConsumer(connection, .disconnect, until: .disconnect)
         while await events.next() != nil {}
     }
@@ -78,27 +78,27 @@ public enum Process {
     /// How this program waits for messages: how soon the next one is noticed, against what that costs. Default:
     /// `balanced`. The parent's loop has a setting of its own, and a round trip is as quick as both.
     public static var latency: MessageLoop.Latency {
-        get { ParentSide.current?.connection.loop.latency ?? .balanced }
-        set { ParentSide.current?.connection.loop.latency = newValue }
+        get { ParentConnection.current?.connection.loop.latency ?? .balanced }
+        set { ParentConnection.current?.connection.loop.latency = newValue }
     }
 
     /// How long the end of this program, by returning from `main` or by `exit`, waits while messages are still queued
     /// and the parent takes none of them. It goes on as long as the parent takes some. Default: 60 seconds.
     public static var exitFlushTimeout: Duration {
-        get { ParentSide.exitFlushTimeout.withLock { $0 } }
-        set { ParentSide.exitFlushTimeout.withLock { $0 = newValue } }
+        get { ParentConnection.exitFlushTimeout.withLock { $0 } }
+        set { ParentConnection.exitFlushTimeout.withLock { $0 = newValue } }
     }
 
     /// What becomes of errors that nobody hears in this program. Default: a line on standard error for each of the
     /// first sixteen.
     public static var unhandledErrors: ChildProcess.UnhandledErrors {
-        get { ParentSide.unhandledErrors.withLock { $0 } }
-        set { ParentSide.unhandledErrors.withLock { $0 = newValue } }
+        get { ParentConnection.unhandledErrors.withLock { $0 } }
+        set { ParentConnection.unhandledErrors.withLock { $0 = newValue } }
     }
 
     /// Closes the channel from this side, gracefully: what was sent before still arrives, and so does what the parent
     /// has on its way. Calling it again has no effect.
     public static func disconnect() {
-        ParentSide.current?.connection.disconnect()
+        ParentConnection.current?.connection.disconnect()
     }
 }

@@ -3,19 +3,6 @@ internal import Reactor
 internal import Wire
 
 extension ChildProcess.Options {
-    var limits: ChannelLimits {
-        ChannelLimits(
-            messageLimit: maximumMessageSize, highWaterMark: highWaterMark, queueLimit: queueLimit,
-            acceptsHandles: acceptsHandles, ids: 0)
-    }
-
-    var wireDialect: Wire.Dialect {
-        switch dialect {
-        case .native: .native
-        case .node: .node
-        }
-    }
-
     /// Refuses what can't be meant, before anything is made.
     func check() throws {
         try check(maximumMessageSize, "maximumMessageSize", (dialect == .node ? 1024 : 65_536)...Int(Int32.max))

@@ -47,13 +47,13 @@ extension LaunchPlan {
             switch options.dialect {
             case .native:
                 [
-                    "\(ChildSpawner.channelVariable)=\(options.channelNumber)",
-                    "\(ChildSpawner.limitVariable)=\(options.maximumMessageSize)",
+                    "\(InheritedChannel.channelVariable)=\(options.channelNumber)",
+                    "\(InheritedChannel.limitVariable)=\(options.maximumMessageSize)",
                 ]
             case .node:
                 [
-                    "\(ChildSpawner.nodeChannelVariable)=\(options.channelNumber)",
-                    "\(ChildSpawner.nodeModeVariable)=json",
+                    "\(InheritedChannel.nodeChannelVariable)=\(options.channelNumber)",
+                    "\(InheritedChannel.nodeModeVariable)=json",
                 ]
             }
         return variables.map { Array($0.utf8) }
@@ -62,8 +62,8 @@ extension LaunchPlan {
     /// Whether a variable would tell the child of another channel than its own.
     private static func isOfChannel(_ entry: [UInt8]) -> Bool {
         [
-            ChildSpawner.channelVariable, ChildSpawner.limitVariable, ChildSpawner.nodeChannelVariable,
-            ChildSpawner.nodeModeVariable,
+            InheritedChannel.channelVariable, InheritedChannel.limitVariable, InheritedChannel.nodeChannelVariable,
+            InheritedChannel.nodeModeVariable,
         ].contains { isVariable(entry, $0) }
     }
 }

@@ -5,7 +5,7 @@ internal import Reactor
 ///
 /// It is the only delegate of the channel, and the only place where a `ChannelError` becomes a `ForkError`. It knows of
 /// the process at the other end only whether that is a child or the parent; the rest belongs to `ChildProcess` and
-/// `ParentSide`.
+/// `ParentConnection`.
 final class Connection: Sendable {
     /// What is at the other end.
     enum Peer {

@@ -6,13 +6,6 @@
     package enum ChildSpawner {
         /// The descriptor number by which a child knows its channel, where nothing else is asked for.
         package static let channelNumber: CInt = 3
-        /// The variable by which it learns that number.
-        package static let channelVariable = CLINUX_CHANNEL_VARIABLE
-        /// The variable that says what the longest message is that it shall read.
-        package static let limitVariable = CLINUX_LIMIT_VARIABLE
-        /// The number's variable where Node's dialect is spoken, and that of how messages are written then.
-        package static let nodeChannelVariable = CLINUX_NODE_CHANNEL_VARIABLE
-        package static let nodeModeVariable = CLINUX_NODE_MODE_VARIABLE
 
         /// Starts the program. Where anything fails, nothing of the child remains.
         ///
@@ -40,23 +33,6 @@
                 return Descriptor(owning: other)
             }
             return Descriptor(owning: number)
-        }
-
-        /// The number of this program's channel as its parent gave it, or nil where there was none.
-        package static func inheritedChannel() -> String? {
-            clinux_channel_descriptor().map { String(cString: $0) }
-        }
-
-        /// The longest message that this program shall read, as its parent has said it.
-        package static func inheritedMessageLimit() -> String? {
-            clinux_message_limit().map { String(cString: $0) }
-        }
-
-        /// The number of the channel where the parent is Node.js, and in which mode that writes its messages.
-        package static func inheritedNodeChannel() -> (number: String, mode: String)? {
-            clinux_node_channel_descriptor().map { number in
-                (String(cString: number), clinux_node_mode().map { String(cString: $0) } ?? "json")
-            }
         }
 
         // MARK: Preparation

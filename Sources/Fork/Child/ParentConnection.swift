@@ -3,21 +3,21 @@ internal import Reactor
 internal import Wire
 
 /// The child's view of its parent: the connection that the parent has made. There is one in a process at most.
-final class ParentSide: Sendable {
+final class ParentConnection: Sendable {
     let connection: Connection
     private let pid = System.processID
 
     /// Made at the first use of `Process`; nil in a program that nobody forked.
-    static var current: ParentSide? { try? connected.get() }
+    static var current: ParentConnection? { try? connected.get() }
 
-    static func require() throws(ForkError) -> ParentSide {
+    static func require() throws(ForkError) -> ParentConnection {
         switch connected {
         case .success(let side): return side
         case .failure(let error): throw error
         }
     }
 
-    private static let connected: Result<ParentSide, ForkError> = Result { () throws(ForkError) in try connect() }
+    private static let connected: Result<ParentConnection, ForkError> = Result { () throws(ForkError) in try connect() }
 
     /// See `Process.exitFlushTimeout`.
     static let exitFlushTimeout = Locked(Duration.seconds(60))
@@ -26,21 +26,21 @@ final class ParentSide: Sendable {
 
     private init(_ channel: Channel) {
         connection = Connection(channel, to: .parent) { error in
-            ParentSide.unhandledErrors.withLock { $0 }.report(error, pid: System.processID, isChild: true)
+            ParentConnection.unhandledErrors.withLock { $0 }.report(error, pid: System.processID, isChild: true)
         }
     }
 
-    private static func connect() throws(ForkError) -> ParentSide {
+    private static func connect() throws(ForkError) -> ParentConnection {
         let (descriptor, dialect) = try inheritedChannel()
         do {
             let loop = try MessageLoop(named: "fork-child")
             let channel = try Channel(
                 socket: Descriptor(owning: descriptor), loop: loop, limits: limits, dialect: dialect, isMaker: false)
-            let side = ParentSide(channel)
+            let side = ParentConnection(channel)
             try side.connection.start()
             // What the parent allows is known before the first message is sent.
             channel.readWhatIsThere()
-            System.atExit { ParentSide.flushAtExit() }
+            System.atExit { ParentConnection.flushAtExit() }
             return side
         } catch {
             throw ForkError(.system, "The channel to the parent can't be used: \(error)", errno: error as? Errno)
@@ -51,7 +51,7 @@ final class ParentSide: Sendable {
     private static var limits: ChannelLimits {
         // Nobody takes conversations here.
         var limits = ChannelLimits(ids: 0)
-        if let limit = ChildSpawner.inheritedMessageLimit().flatMap(Hello.Limits.messageLimit) {
+        if let limit = InheritedChannel.messageLimit().flatMap(Hello.Limits.messageLimit) {
             limits.messageLimit = min(limit, Int(Int32.max))
         }
         return limits
@@ -59,10 +59,10 @@ final class ParentSide: Sendable {
 
     /// The channel that the environment names, and what is spoken on it.
     private static func inheritedChannel() throws(ForkError) -> (CInt, Dialect) {
-        if let number = ChildSpawner.inheritedChannel() {
-            return (try descriptor(number, ChildSpawner.channelVariable), .native)
+        if let number = InheritedChannel.number() {
+            return (try descriptor(number, InheritedChannel.channelVariable), .native)
         }
-        guard let (number, mode) = ChildSpawner.inheritedNodeChannel() else {
+        guard let (number, mode) = InheritedChannel.node() else {
             throw ForkError(
                 .notForked,
                 """
@@ -79,7 +79,7 @@ final class ParentSide: Sendable {
                 which is the default
                 """)
         }
-        return (try descriptor(number, ChildSpawner.nodeChannelVariable), .node)
+        return (try descriptor(number, InheritedChannel.nodeChannelVariable), .node)
     }
 
     private static func descriptor(_ number: String, _ variable: String) throws(ForkError) -> CInt {

@@ -35,11 +35,11 @@ struct InboundLane {
         if hasEnded, frame.kind != .failure { throw .afterEnd(frame.id) }
         if let begun {
             if begun.header.kind != frame.kind { throw .interruptedMessage(frame.kind, frame.id) }
-            if frame.flags.rawValue & 0x04 != 0 { throw .flagsNotAllowed(frame.kind, frame.flags.rawValue) }
+            if frame.flags.contains(.meta) { throw .flagsNotAllowed(frame.kind, frame.flags.rawValue) }
             if frame.handleCount > 0 { throw .handlesDoNotMatch(announced: Int(frame.handleCount), received: 0) }
         }
         if !credit.isLeft { throw .overCredit(frame.id) }
-        if frame.flags.rawValue & 0x04 != 0 { return }
+        if frame.flags.contains(.meta) { return }
         let count = (begun?.body.count ?? 0) + frame.bodyCount
         if count > messageLimit { throw .messageTooLong(count, limit: messageLimit) }
     }

@@ -2,9 +2,11 @@
 
 FUZZ_SECONDS ?= 60
 
-# A regular expression; the targets that run tests run those alone whose names match it, such as "ReactorTests".
+# Regular expressions; the targets that run tests run those alone whose names match the first, such as "ReactorTests",
+# and not those that match the second.
 TEST_FILTER ?=
-FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)')
+TEST_SKIP ?=
+FILTER = $(if $(TEST_FILTER),--filter '$(TEST_FILTER)') $(if $(TEST_SKIP),--skip '$(TEST_SKIP)')
 
 SOURCES = $(wildcard Sources Tests Examples Benchmarks Package.swift)
 

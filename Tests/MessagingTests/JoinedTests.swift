@@ -385,13 +385,13 @@ final class JoinedSchedule {
 
 @Suite("Two sides")
 struct JoinedTests {
-    private static let seedCount: UInt64 = 3000
-
-    /// `JOINED_SEED` runs a single one, and tells what happens.
+    /// `JOINED_SEED` runs a single schedule, and tells what happens; `FORK_TEST_SEEDS` says how many are run otherwise.
     @Test("whatever happens in whatever order, what is promised arrives")
     func schedules() {
-        let only = ProcessInfo.processInfo.environment["JOINED_SEED"].flatMap { UInt64($0) }
-        for seed in only.map({ $0...$0 }) ?? 1...Self.seedCount {
+        let environment = ProcessInfo.processInfo.environment
+        let only = environment["JOINED_SEED"].flatMap { UInt64($0) }
+        let count = environment["FORK_TEST_SEEDS"].flatMap { UInt64($0) } ?? 3000
+        for seed in only.map({ $0...$0 }) ?? 1...max(1, count) {
             let mistakes = JoinedSchedule(seed: seed, isTraced: only != nil).run()
             #expect(mistakes.isEmpty, "JOINED_SEED=\(seed): \(mistakes.prefix(3))")
         }

@@ -66,7 +66,7 @@ for fuzzer in "$@"; do
         --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld -Xswiftc -enable-testing
     corpus=fuzz-corpus/$fuzzer
     seed "$corpus" "$fuzzer"
-    options=(-max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+    options=(-max_total_time="$seconds" -max_len=4096 -timeout=60 -rss_limit_mb=2048 -print_final_stats=1
         -artifact_prefix="$findings/$fuzzer-")
     [ "$fuzzer" = FuzzJSON ] && options+=(-dict=Tests/Fuzzing/json.dict)
     log=$scratch/$fuzzer.log

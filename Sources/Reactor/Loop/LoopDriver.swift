@@ -78,7 +78,8 @@ struct LoopDriver {
         }
     }
 
-    /// The background thread has done its last turn, or could not be started; whoever says so opens the latch it gets.
+    /// The background thread has done its last turn, or could not be started. The caller opens the latch that this
+    /// returns.
     mutating func backgroundLeaves() -> Latch? {
         guard case .handingOver(let latch) = state else {
             state = .nobody

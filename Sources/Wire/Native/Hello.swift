@@ -21,8 +21,7 @@ package struct Hello: Equatable, Sendable {
         /// The window of a side that gives no credit, because it needs none.
         package static let endlessWindow = WireNumber.largest
 
-        /// What `text` says in decimal about how long messages may be; nil where that is no limit that a hello may
-        /// announce.
+        /// Reads a limit on messages that is written in decimal. Nil if a hello could not announce it.
         package static func messageLimit(_ text: String) -> Int? {
             guard text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let limit = Int(text),
                 floor.message...WireNumber.largest ~= limit

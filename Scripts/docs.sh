@@ -42,4 +42,6 @@ docc=$(dirname "$(command -v swift)")/docc
 quietly "convert" "$docc" convert Sources/Fork/Fork.docc --additional-symbol-graph-dir "$output/symbols" \
     --fallback-display-name Fork --fallback-bundle-identifier swift-fork.Fork \
     --warnings-as-errors --output-path "$output/Fork.doccarchive"
-echo "The documentation is in $output/Fork.doccarchive"
+echo "The documentation is in $output/Fork.doccarchive. To read it, run"
+echo "    python3 -m http.server --bind 127.0.0.1 -d $output/Fork.doccarchive 8080"
+echo "and open http://127.0.0.1:8080/documentation/fork"

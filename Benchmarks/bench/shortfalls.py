@@ -25,7 +25,10 @@ and the child's part, with its loop, both hellos and the answer, 0.5 million. Wi
 [performance.md](performance.md) says how to get that.""",
     "idle": """\
 Most of it are tables with addresses, which the dynamic linker writes to at the start, so that they are not shared: 220
-KB, and 88 in a Swift program that does nothing. A child that is linked statically has none of them; see its row.""",
+KB, and 88 in a Swift program that does nothing. A child that is linked statically has none of them; see its row. The
+parent's part was 3.6 KB a child before channels had ids and credit, and is 5.5 now: 1.2 KB of it are the state for
+those, kept where each message finds it without another allocation. Beside the 250 to 700 KB of the child itself that
+was not thought worth a more roundabout way.""",
 }
 
 

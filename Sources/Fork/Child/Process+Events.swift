@@ -9,7 +9,7 @@ extension Process {
     }
 
     /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event
-    /// with the code `invalidMessage`.
+    /// with the code `invalidMessage`; for messages of several types use one `enum`, or decode in `onMessage`.
     @discardableResult
     public static func onMessage<Value: Decodable & SendableMetatype>(
         of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void

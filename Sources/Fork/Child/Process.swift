@@ -39,7 +39,8 @@ public enum Process {
     ///
     /// ```swift
     /// try Process.serve {
-    ///     for try await job in Process.messages(of: Job.self) {
+    ///     for try await message in Process.messages {
+    ///         guard let job = try? message.decode(Job.self) else { continue }
     ///         try await Process.send(result(of: job))
     ///     }
     /// }

@@ -1,6 +1,4 @@
-internal import Messaging
 internal import Reactor
-internal import Wire
 
 extension ChildProcess.Options {
     /// Refuses what can't be meant, before anything is made.

@@ -1,5 +1,5 @@
 extension ChildProcess {
-    /// Calls the handler once the child has been started; at once if that is so already, which it always is.
+    /// Calls the handler, at once: `fork` returns only when the child has been started.
     @discardableResult
     public func onSpawn(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         connection.onSpawn(handler)
@@ -15,7 +15,7 @@ extension ChildProcess {
     }
 
     /// Calls the handler with each message, decoded. A message that does not fit the type becomes an error event
-    /// with the code `invalidMessage`.
+    /// with the code `invalidMessage`; for messages of several types use one `enum`, or decode in `onMessage`.
     @discardableResult
     public func onMessage<Value: Decodable & SendableMetatype>(
         of type: Value.Type, _ handler: @escaping @Sendable (Value) throws -> Void

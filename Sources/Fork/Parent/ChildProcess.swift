@@ -112,8 +112,8 @@ public final class ChildProcess: Sendable {
     /// Like a handler, such a task must not block the thread.
     public var messageLoop: MessageLoop { connection.loop }
 
-    /// Whether messages can be sent: this side has not disconnected, the child has not ended, and if the child has
-    /// disconnected, not all of its messages have been read.
+    /// Whether messages can be sent. They can't once this side has disconnected, the child has ended, or the child has
+    /// disconnected and all of its messages have been read.
     public var isConnected: Bool { connection.isOpen }
 
     /// How the child ended, or nil while it runs. Known before the exit event, which waits for the child's messages.

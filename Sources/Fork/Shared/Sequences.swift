@@ -26,7 +26,7 @@ public struct MessageSequence: AsyncSequence, Sendable {
 
 /// The messages that arrive, each as a value of one type; otherwise like ``MessageSequence``.
 ///
-/// `next()` throws `DecodingError` for a message that does not fit. The iterator goes on to be good after that: ask it
+/// `next()` throws `DecodingError` for a message that does not fit. The iterator can be used after that: ask it
 /// again, and the next message comes.
 public struct DecodedMessageSequence<Value: Decodable>: AsyncSequence, Sendable {
     let messages: MessageSequence

@@ -14,8 +14,11 @@ extension OutboundQueue {
         if let hello = control.takeHello() { ready.prepend(Chunk(hello, .hello)) }
         if !control.isEmpty {
             let chunk = Chunk(control.take(), .control)
-            // Between two frames: behind what is left of one that has been begun.
-            ready.insert(chunk, at: begunCount)
+            // Between two frames: behind what is left of one that has been begun, and behind control frames that wait
+            // already. A later pong must not overtake an earlier one.
+            var index = begunCount
+            while index < ready.count, ready[index].content == .control { index += 1 }
+            ready.insert(chunk, at: index)
         }
         if !cancelled.isEmpty {
             ready.append(Chunk(cancelled.flatMap { FrameEncoder.control(.cancel, id: $0) }, .control))

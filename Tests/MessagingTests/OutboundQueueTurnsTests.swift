@@ -147,6 +147,20 @@ struct OutboundQueueTurnsTests {
         #expect(found == expected)
     }
 
+    // MARK: Control frames
+
+    @Test("what is to be said while the socket is full stands behind what waits there already")
+    func controlFramesInOrder() throws {
+        let side = side()
+        for payload in UInt64(1)...3 {
+            side.act { $0.say { $0.pong(payload) } }
+            #expect(side.write(atMost: 0) ?? [] == [])
+            side.act { $0.socketBecameWritable() }
+        }
+        let pongs = (UInt64(1)...3).map { FrameEncoder.control(.pong, $0) }
+        #expect(side.writeAll() == Array(pongs.joined()))
+    }
+
     // MARK: Ids
 
     @Test("an id is given when the first frame is cut, so that none is skipped by who gives up before")

@@ -127,7 +127,8 @@ def expect_answers(program, vector, expected):
         program.wait(lambda: len(settled(program)) >= due, f"the answer {len(settled(program)) + 1} of {due}")
         pings = [vector_bytes(item, "body") for item in vector["frames"] if item["kind"] == "ping"]
         if pings:
-            program.wait(lambda: pings[-1] in program.pongs, "a pong")
+            # A program that has read the end may have closed before it read a ping that follows.
+            program.wait(lambda: pings[-1] in program.pongs or (is_ended and program.has_ended), "a pong")
     if not is_ended and not is_aborted:
         program.finish()
     program.wait_for_end()

@@ -19,7 +19,7 @@ from faults import GROUPS
 PROTOCOLS = Path(__file__).resolve().parent.parent
 PEER = "swift_fork.py"
 # A fault that makes the peer wait for ever is found, too. Tests that wait give up earlier.
-SECONDS = 60
+SECONDS = 120
 TEST_SECONDS = 2
 
 

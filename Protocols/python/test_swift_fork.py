@@ -39,7 +39,7 @@ WINDOW = swift_fork.DEFAULT_WINDOW
 
 def setUpModule():
     # Whatever waits for ever says where, and fails.
-    faulthandler.dump_traceback_later(8 * SECONDS, exit=True)
+    faulthandler.dump_traceback_later(max(40, 8 * SECONDS), exit=True)
 
 
 def tearDownModule():

@@ -39,9 +39,12 @@ public enum Process {
     ///
     /// ```swift
     /// try Process.serve {
-    ///     for try await message in Process.messages {
-    ///         guard let job = try? message.decode(Job.self) else { continue }
-    ///         try await Process.send(result(of: job))
+    ///     for await message in Process.messages {
+    ///         do {
+    ///             try await Process.send(result(of: message.decode(Job.self)))
+    ///         } catch let error as DecodingError {
+    ///             try await Process.send("no job: \(error)")  // the next one may be one again
+    ///         }
     ///     }
     /// }
     /// ```

@@ -1,5 +1,5 @@
 extension ChildProcess {
-    /// Calls the handler, at once: `fork` returns only when the child has been started.
+    /// Calls the handler soon, on the child's loop: when `fork` returns the child has been started.
     @discardableResult
     public func onSpawn(_ handler: @escaping @Sendable () throws -> Void) -> Subscription {
         connection.onSpawn(handler)
